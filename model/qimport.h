@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// From an ONNX graph of QLinear operators to integers, and the rules that make integers of scales.
+#pragma once
+
+#include "model/graph.h"
+#include "model/qnetwork.h"
+
+namespace aap {
+
+// fp32(fp32(sx * sw) / sy) as multiplier / 2^shift, exactly where shift <= 63, with the smallest
+// multiplier that represents it (trailing zero bits removed, never below shift 0).
+// InputError when the value is not finite, not positive or not representable.
+Requantisation requantisation_of(float sx, float sw, float sy);
+
+// Average over n values: fp32(fp32(sx / sy) / n) as multiplier / 2^shift.
+Requantisation average_requantisation(float sx, float sy, int64_t n);
+
+// Residual add: ma = rne(sa / sy * 2^t), mb alike, t the largest 0..31 with both below 2^16.
+struct AddMultipliers {
+  uint32_t ma = 0, mb = 0;
+  int shift = 0;
+  int32_t constant = 0;  // -(za * ma + zb * mb)
+};
+AddMultipliers add_multipliers(float sa, int za, float sb, int zb, float sy);
+
+// QuantizeLinear at the input, QLinearConv, QLinearMatMul, com.microsoft QLinearAdd,
+// QLinearAveragePool, QLinearGlobalAveragePool, QGemm, QLinearConcat, MaxPool, Flatten, Reshape,
+// Relu/Clip on integers, DequantizeLinear and Softmax at the end.
+// All unsupported nodes are listed in one InputError.
+QNetwork import_quantised(const Graph& graph);
+
+}  // namespace aap
