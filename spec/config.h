@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// One accelerator configuration, as configs/*.yaml states it. Letters as in docs/accelerator.md.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace aap {
+
+struct Config {
+  std::string name;
+  std::string select;  // "GROUP"
+  int share = 1;
+  int group = 16;           // G
+  int lanes = 4;            // NG
+  int pes = 32;             // TM
+  int requantisers = 8;     // NREQ
+  int accumulator_width = 32;
+  int multiplier_width = 24;
+  int axi_data_width = 128;
+  int axi_addr_width = 32;
+  int act_depth = 2048;     // words of G bytes per lane bank
+  int weight_depth = 512;   // rows
+  int table_depth = 512;    // steps
+  int param_depth = 32;     // entries of NREQ channels
+  int psum_depth = 256;     // pixels
+  int out_depth = 512;      // pixels
+  int residual_depth = 512;  // pixels
+  int queue_depth = 4;      // descriptors per unit
+  int max_burst = 64;       // beats
+  int outstanding = 8;      // read bursts
+  int perf_counters = 1;
+
+  int beat_bytes() const { return axi_data_width / 8; }                       // AB
+  int block_bytes() const { return group > beat_bytes() ? group : beat_bytes(); }  // B
+  int block_groups() const { return block_bytes() / group; }                  // NB
+  int superbanks() const { return lanes / block_groups(); }                   // NSB
+  int index_width() const { return group == 4 ? 2 : group == 8 ? 3 : 4; }     // IW
+  int drain_cycles() const { return pes / requantisers; }                     // DC
+  int multipliers() const { return lanes * pes; }
+  int row_bits() const { return lanes * pes * (8 + index_width()); }
+  int row_beats() const { return (row_bits() + axi_data_width - 1) / axi_data_width; }
+  int table_beats() const { return (2 * lanes + beat_bytes() - 1) / beat_bytes(); }
+  int param_beats() const { return (8 * requantisers + beat_bytes() - 1) / beat_bytes(); }
+
+  // Name and value of every key in the file's order; strings as written.
+  std::vector<std::pair<std::string, std::string>> entries() const;
+  // CRC-32 of "key=value\n" lines of all keys but name: what CONFIG_HASH holds.
+  uint32_t hash() const;
+};
+
+// Reads a configuration. Unknown, missing and duplicate keys, numbers such as 010, and illegal
+// combinations are refused in one line naming file, key and legal range.
+Config load_config(const std::string& path);
+// The same from text (`origin` is named in errors).
+Config parse_config(const std::string& text, const std::string& origin);
+// Checks every rule; throws InputError.
+void validate(const Config& config, const std::string& origin);
+
+}  // namespace aap
