@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <chrono>
+#include <memory>
+
+#include "cli/cli.h"
+#include "compile/program.h"
+#include "cyclemodel/cyclemodel.h"
+#include "golden/golden.h"
+#include "model/float_executor.h"
+#include "model/qimport.h"
+#include "verif/evaluate.h"
+
+namespace aap::cli {
+namespace {
+
+struct RunArguments {
+  std::string file, engine = "golden", network, config = "configs/board.yaml";
+  int64_t images = 0, first = 0;
+  int jobs = default_threads();
+  uint32_t seed = 1;
+  bool json = false, per_layer = false;
+  verif::SessionOptions session;
+  DataOptions data;
+};
+
+using Json = nlohmann::ordered_json;
+
+Json base_result(const RunArguments& a, int64_t images) {
+  return {{"file", a.file}, {"engine", a.engine}, {"first_image", a.first}, {"images", images}};
+}
+
+int64_t image_count(const RunArguments& a, const Dataset& data, int64_t fallback) {
+  const int64_t n = a.images > 0 ? a.images : std::min(fallback, data.count() - a.first);
+  if (a.first < 0 || n < 1 || a.first + n > data.count()) {
+    throw_input("{}: images {}..{} asked for, legal is 0..{}", data.name, a.first, a.first + n - 1, data.count() - 1);
+  }
+  return n;
+}
+
+int run_float(const RunArguments& a) {
+  const Graph graph = read_onnx(a.file);
+  const FloatExecutor executor(graph);
+  const Dataset data = a.data.load();
+  const int64_t n = image_count(a, data, data.count());
+  const auto number = [&](const char* key, float fallback) {
+    const auto it = graph.metadata.find(key);
+    return it == graph.metadata.end() ? fallback : std::stof(it->second);
+  };
+  const float mean = number("aap.input_mean", 0.0F), deviation = number("aap.input_std", 1.0F);
+  ProgressLine progress("float images");
+  int64_t correct = 0;
+  constexpr int64_t kBatch = 500;
+  for (int64_t i = 0; i < n; i += kBatch) {
+    const int64_t count = std::min(kBatch, n - i);
+    const FloatTensor y = executor.run(data.batch(a.first + i, count, mean, deviation), a.jobs);
+    const int64_t classes = y.size() / count;
+    for (int64_t b = 0; b < count; ++b) {
+      const auto begin = y.data.begin() + b * classes;
+      correct += std::max_element(begin, begin + classes) - begin ==
+                 data.labels[static_cast<size_t>(a.first + i + b)];
+    }
+    progress(i + count, n);
+  }
+  const double accuracy = 100.0 * static_cast<double>(correct) / static_cast<double>(n);
+  Json j = base_result(a, n);
+  j["accuracy"] = accuracy;
+  if (a.json) print_json(j);
+  else fmt::print("{}: float, {:.2f} % of {} images\n", a.file, accuracy, n);
+  return kOk;
+}
+
+int run_golden(const RunArguments& a) {
+  const QNetwork network = import_quantised(read_onnx(a.file));
+  const Dataset data = a.data.load();
+  const int64_t n = image_count(a, data, data.count());
+  ProgressLine progress("golden images");
+  const double accuracy = evaluate(network, data, a.first, n, a.jobs, [&](int64_t d, int64_t t) { progress(d, t); });
+  Json j = base_result(a, n);
+  j["accuracy"] = accuracy;
+  if (a.json) print_json(j);
+  else fmt::print("{}: golden, {:.2f} % of {} images\n", a.file, accuracy, n);
+  return kOk;
+}
+
+Json layer_json(const ProgramLayer& l, const Program& p, uint64_t cycles, int multipliers) {
+  const double use = cycles > 0 ? static_cast<double>(l.macs_kept) / (static_cast<double>(cycles) * multipliers) : 0;
+  const double steady = l.array_cycles > 0 ? static_cast<double>(l.macs_kept) / (static_cast<double>(l.array_cycles) * multipliers) : 0;
+  return {{"name", l.name}, {"op", l.op}, {"map", p.maps.at(static_cast<size_t>(l.output)).name},
+          {"in_channels", l.in_channels}, {"out_channels", l.out_channels}, {"out_height", l.out_height},
+          {"out_width", l.out_width}, {"kernel_h", l.kernel_h}, {"kernel_w", l.kernel_w},
+          {"keep", l.keep}, {"group", l.group}, {"macs_dense", l.macs_dense}, {"macs_kept", l.macs_kept},
+          {"cycles", cycles}, {"array_cycles", l.array_cycles}, {"ideal_cycles", l.ideal_cycles},
+          {"mac_use", use}, {"mac_use_array", steady}, {"weight_bytes", l.weight_bytes},
+          {"index_bytes", l.index_bytes}, {"read_bytes", l.read_bytes}, {"write_bytes", l.write_bytes}};
+}
+
+void print_layers(const Json& layers) {
+  fmt::print("{:<26} {:<16} {:>14} {:>7} {:>9} {:>9} {:>8} {:>8} {:>7} {:>8} {:>8}\n", "layer", "op", "out CxHxW",
+             "K of G", "MAC dense", "kept", "cycles", "ideal", "MAC use", "weight B", "index B");
+  for (const Json& l : layers) {
+    fmt::print("{:<26} {:<16} {:>14} {:>7} {:>9} {:>9} {:>8} {:>8} {:>6.1f}% {:>8} {:>8}\n", l["name"].get<std::string>(),
+               l["op"].get<std::string>(),
+               fmt::format("{}x{}x{}", l["out_channels"].get<int64_t>(), l["out_height"].get<int64_t>(), l["out_width"].get<int64_t>()),
+               fmt::format("{}/{}", l["keep"].get<int>(), l["group"].get<int>()), l["macs_dense"].get<int64_t>(),
+               l["macs_kept"].get<int64_t>(), l["cycles"].get<uint64_t>(), l["ideal_cycles"].get<int64_t>(),
+               100 * l["mac_use"].get<double>(), l["weight_bytes"].get<int64_t>(), l["index_bytes"].get<int64_t>());
+  }
+}
+
+int64_t kept_macs(const Program& p) {
+  int64_t macs = 0;
+  for (const ProgramLayer& l : p.layers) macs += l.macs_kept;
+  return macs;
+}
+
+// What cycle model and RTL need alike.
+struct Loaded {
+  Program program;
+  Config config;
+  QNetwork network;
+};
+
+Loaded load_all(const RunArguments& a) {
+  if (a.network.empty()) throw_input("--engine {} needs --network, the quantised ONNX file that {} was compiled from", a.engine, a.file);
+  Loaded l{read_program(a.file), load_config(a.config), import_quantised(read_onnx(a.network))};
+  require_config(l.program, l.config);
+  return l;
+}
+
+int run_model(const RunArguments& a) {
+  const Loaded l = load_all(a);
+  const Golden golden(l.network);
+  const Dataset data = a.data.load();
+  const int64_t n = image_count(a, data, 1);
+  const int64_t size = element_count(data.image_shape);
+  ProgressLine progress("cycle model images");
+  ModelOptions options;
+  options.read_latency = a.session.memory.read_latency;
+  options.write_latency = a.session.memory.write_latency;
+  uint64_t values = 0, mismatches = 0, cycles = 0;
+  int64_t correct = 0;
+  Json layers = Json::array();
+  std::string first_difference;
+  for (int64_t i = 0; i < n; ++i) {
+    const Int8Tensor input = quantise_input(l.network, &data.pixels[static_cast<size_t>((a.first + i) * size)]);
+    std::vector<uint8_t> memory = load_image(l.program);
+    place_tensor(l.program.maps.at(static_cast<size_t>(l.program.input)), l.config, input, memory.data());
+    const ModelResult r = aap::run_model(l.program, l.config, memory, options);
+    if (r.error != isa::Error::kNone) {
+      throw_input("{}: cycle model stops with {} at 0x{:x}", a.file, isa::to_string(r.error), r.error_address);
+    }
+    const std::vector<Int8Tensor> want = golden.run(input);
+    for (const ProgramLayer& layer : l.program.layers) {
+      const FeatureMap& map = l.program.maps.at(static_cast<size_t>(layer.output));
+      const Int8Tensor got = fetch_tensor(map, l.config, memory.data());
+      const Int8Tensor& expected = want.at(static_cast<size_t>(map.tensor));
+      for (size_t v = 0; v < got.data.size(); ++v) {
+        ++values;
+        if (got.data[v] == expected.data[v]) continue;
+        if (mismatches++ == 0) {
+          const int64_t area = map.height * map.width, at = static_cast<int64_t>(v);
+          first_difference = fmt::format("image {} layer {} tensor {} pixel ({}, {}) channel {}: expected {}, got {}",
+                                         a.first + i, layer.name, map.name, at % area / map.width, at % map.width,
+                                         at / area, expected.data[v], got.data[v]);
+        }
+      }
+    }
+    const Int8Tensor out = fetch_tensor(l.program.maps.at(static_cast<size_t>(l.program.output)), l.config, memory.data());
+    correct += argmax(out) == data.labels[static_cast<size_t>(a.first + i)];
+    cycles += r.cycles;
+    if (i == 0) {
+      uint64_t before = 0;
+      for (size_t k = 0; k < l.program.layers.size(); ++k) {
+        const uint64_t end = std::max(before, r.layers.at(k).last_cycle);
+        layers.push_back(layer_json(l.program.layers[k], l.program, end - before, l.config.multipliers()));
+        before = end;
+      }
+    }
+    progress(i + 1, n);
+  }
+  Json j = base_result(a, n);
+  j["values_compared"] = values;
+  j["mismatches"] = mismatches;
+  j["accuracy"] = 100.0 * static_cast<double>(correct) / static_cast<double>(n);
+  j["cycles"] = cycles;
+  j["cycles_per_image"] = cycles / static_cast<uint64_t>(n);
+  j["layers"] = layers;
+  if (!first_difference.empty()) j["first_mismatch"] = first_difference;
+  if (a.json) {
+    print_json(j);
+  } else {
+    print_layers(layers);
+    fmt::print("{}: cycle model, {} images, {} values compared, {} mismatches, {} cycles per image\n", a.file, n,
+               values, mismatches, cycles / static_cast<uint64_t>(n));
+  }
+  if (mismatches > 0) fmt::print(stderr, "aap: first mismatch: {}\n", first_difference);
+  return mismatches == 0 ? kOk : kMismatch;
+}
+
+int run_rtl(RunArguments& a) {
+  const Loaded l = load_all(a);
+  const Golden golden(l.network);
+  const Dataset data = a.data.load();
+  const int64_t n = image_count(a, data, 1);
+  a.session.seed = a.seed;
+  a.session.memory.seed = a.seed;
+  ProgressLine progress("RTL images");
+  const verif::Evaluation e = verif::evaluate_rtl(
+      l.program, l.config, data, a.first, n, a.jobs, a.session,
+      [&](const uint8_t* pixels) { return quantise_input(l.network, pixels); },
+      [&](const Int8Tensor& input) { return golden.run(input); },
+      [&](int64_t d, int64_t t) { progress(d, t); });
+  const uint64_t cycles = e.total_cycles / static_cast<uint64_t>(n);
+  const double use = static_cast<double>(kept_macs(l.program)) / (static_cast<double>(cycles) * l.config.multipliers());
+  Json j = base_result(a, e.images);
+  j["config"] = l.config.name;
+  j["seed"] = a.seed;
+  j["read_latency"] = a.session.memory.read_latency;
+  j["write_latency"] = a.session.memory.write_latency;
+  j["values_compared"] = e.values_compared;
+  j["mismatches"] = e.mismatches;
+  j["accuracy"] = 100.0 * static_cast<double>(e.correct) / static_cast<double>(e.images);
+  j["cycles"] = e.total_cycles;
+  j["cycles_per_image"] = cycles;
+  j["mac_use"] = use;
+  j["exec_cycles"] = e.job.exec_cycles;
+  j["stall_load"] = e.job.stall_load;
+  j["stall_store"] = e.job.stall_store;
+  j["stall_requant"] = e.job.stall_requant;
+  j["stall_empty"] = e.job.stall_empty;
+  j["kcycles_per_second"] = e.kcycles_per_second();
+  j["layers"] = Json::array();
+  for (size_t k = 0; k < l.program.layers.size(); ++k) {
+    j["layers"].push_back(layer_json(l.program.layers[k], l.program, e.layers.at(k).cycles, l.config.multipliers()));
+  }
+  const std::string difference =
+      e.first_mismatch ? fmt::format("image {} {}", e.first_mismatch_image, e.first_mismatch->to_string()) : "";
+  if (!difference.empty()) j["first_mismatch"] = difference;
+  if (a.json) {
+    print_json(j);
+  } else {
+    print_layers(j["layers"]);
+    fmt::print("{}: RTL of {}, seed {}: {} images, {} values compared, {} mismatches, {} cycles per image, MAC use {:.1f} %, "
+               "{:.0f} kcycle/s\n", a.file, l.config.name, a.seed, e.images, e.values_compared, e.mismatches, cycles,
+               100 * use, e.kcycles_per_second());
+  }
+  if (e.mismatches > 0) {
+    fmt::print(stderr, "aap: first mismatch: {}\naap: repeat with: aap run {} --engine rtl --network {} --config {} --first {} --images 1 --seed {}\n",
+               difference, a.file, a.network, a.config, e.first_mismatch_image, a.seed);
+  }
+  return e.mismatches == 0 ? kOk : kMismatch;
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, Action& action) {
+  auto* sub = app.add_subcommand("run", "Run a network or program and compare every layer with golden");
+  sub->footer("Examples:\n  aap run net.onnx --engine float\n  aap run net_int8.onnx --engine golden --images 1000\n"
+              "  aap run net.aap --engine model --network net_int8.onnx --config configs/board.yaml\n"
+              "  aap run net.aap --engine rtl --network net_int8.onnx --config configs/board.yaml --images 100\n"
+              "  aap run net.aap --engine rtl --network net_int8.onnx --trace out/net.fst --trace-from 1000 --trace-to 3000");
+  auto a = std::make_shared<RunArguments>();
+  sub->add_option("file", a->file, "ONNX file (float, golden) or program (model, rtl)")->required();
+  sub->add_option("--engine", a->engine)->check(CLI::IsMember({"float", "golden", "model", "rtl"}))->capture_default_str();
+  sub->add_option("--network", a->network, "quantised ONNX file that the program was compiled from");
+  sub->add_option("--config", a->config, "configuration of the program")->capture_default_str();
+  sub->add_option("--images", a->images, "number of images; default all (float, golden) or 1 (model, rtl)");
+  sub->add_option("--first", a->first, "first image")->capture_default_str();
+  sub->add_option("--jobs", a->jobs, "threads or simulators side by side")->check(CLI::Range(1, 256))->capture_default_str();
+  sub->add_option("--seed", a->seed, "32-bit: random initial state and stalls of the RTL")->capture_default_str();
+  sub->add_option("--read-latency", a->session.memory.read_latency, "cycles")->check(CLI::Range(1, 100000))->capture_default_str();
+  sub->add_option("--write-latency", a->session.memory.write_latency, "cycles")->check(CLI::Range(1, 100000))->capture_default_str();
+  sub->add_option("--stall-percent", a->session.memory.stall_percent, "random stalls of the memory (rtl)")->check(CLI::Range(0, 95))->capture_default_str();
+  sub->add_flag("--shared-bandwidth", a->session.memory.shared_bandwidth, "reads and writes share one beat per cycle (rtl)");
+  sub->add_option("--trace", a->session.trace.path, "FST wave file; a .gtkw view is written beside it (rtl)");
+  sub->add_option("--trace-from", a->session.trace.first_cycle, "first cycle traced")->capture_default_str();
+  sub->add_option("--trace-to", a->session.trace.last_cycle, "last cycle traced");
+  sub->add_flag("--json", a->json, "result as JSON");
+  a->data.add(*sub, "test");
+  sub->callback([a, &action] {
+    action = [a] {
+      if (a->engine == "float") return run_float(*a);
+      if (a->engine == "golden") return run_golden(*a);
+      if (a->engine == "model") return run_model(*a);
+      return run_rtl(*a);
+    };
+  });
+}
+
+}  // namespace aap::cli
