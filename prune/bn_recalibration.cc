@@ -99,8 +99,8 @@ RecalibrationReport recalibrate_batch_norm(Graph& graph, const FloatTensor& imag
   if (graph.inputs.empty()) throw_input("batch-norm re-calibration: the graph has no input");
   Recalibrator recalibrator(graph);
   recalibrator.see(graph.inputs[0].name, images);
-  // The executor reads the constants of a node when it runs the node, and the observer comes between a
-  // node and the next: what it writes is what the BN that follows uses.
+  // The executor reads the constants of a node when it runs the node, and the observer comes
+  // between a node and the next: what it writes is what the BN that follows uses.
   FloatExecutor(graph).run(images, threads, [&](const Node& node, const FloatTensor& output) {
     recalibrator.see(node.outputs.at(0), output);
   });

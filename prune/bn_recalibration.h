@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batch-norm re-calibration: pruning changes the distribution of what each BatchNormalization reads,
-// and its stored mean and variance are then wrong. They are estimated again from training images,
-// without labels and without gradients.
+// Batch-norm re-calibration: pruning changes the distribution of what each BatchNormalization
+// reads, and its stored mean and variance are then wrong. They are estimated again from training
+// images, without labels and without gradients.
 #pragma once
 
 #include <vector>
@@ -11,14 +11,15 @@
 namespace aap {
 
 struct RecalibrationReport {
-  int layers = 0;               // BatchNormalization nodes updated
-  double largest_shift = 0.0;   // largest |new mean - old mean| / sqrt(old variance)
+  int layers = 0;              // BatchNormalization nodes updated
+  double largest_shift = 0.0;  // largest |new mean - old mean| / sqrt(old variance)
 };
 
-// Replaces mean and (biased) variance of every BatchNormalization by those of its own input over all
-// `images` [N, C, H, W] (preprocessed as for inference; a few hundred training images). One forward
-// sweep: each BN is updated before it runs, so every layer sees the statistics of the network as it
-// will be. Errors: InputError where a BN's parameters are no constants or are shared by two nodes.
+// Replaces mean and (biased) variance of every BatchNormalization by those of its own input over
+// all `images` [N, C, H, W] (preprocessed as for inference; a few hundred training images). One
+// forward sweep: each BN is updated before it runs, so every layer sees the statistics of the
+// network as it will be. Errors: InputError where a BN's parameters are no constants or are shared
+// by two nodes.
 RecalibrationReport recalibrate_batch_norm(Graph& graph, const FloatTensor& images,
                                            int threads = 1);
 

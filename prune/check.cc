@@ -33,8 +33,11 @@ std::vector<int> zero_points(const Graph& graph, const std::string& name) {
   if (name.empty()) return {0};
   const auto found = graph.constants.find(name);
   if (found == graph.constants.end()) throw_input("check: zero point '{}' is no constant", name);
-  std::visit([&](const auto& t) { for (auto v : t.data) points.push_back(static_cast<int>(v)); },
-             found->second);
+  std::visit(
+      [&](const auto& t) {
+        for (auto v : t.data) points.push_back(static_cast<int>(v));
+      },
+      found->second);
   if (points.empty()) throw_input("check: zero point '{}' is empty", name);
   for (int p : points) {
     if (p != points[0]) throw_input("check: zero point '{}' differs by channel", name);
@@ -46,7 +49,8 @@ StoredWeights read_weights(const Graph& graph, const Node& node) {
   const bool quantised =
       node.op == "QLinearConv" || node.op == "QGemm" || node.op == "QLinearMatMul";
   if (!quantised && node.op != "Conv" && node.op != "Gemm" && node.op != "MatMul") {
-    throw_input("check: metadata 'aap.keep.{}' names a {}, which has no weights", node.name, node.op);
+    throw_input("check: metadata 'aap.keep.{}' names a {}, which has no weights", node.name,
+                node.op);
   }
   const size_t slot = quantised ? 3 : 1;
   if (node.inputs.size() <= slot + (quantised ? 2 : 0)) {
@@ -75,7 +79,8 @@ StoredWeights read_weights(const Graph& graph, const Node& node) {
         out.shape = t.shape;
         out.nonzero.reserve(t.data.size());
         for (auto v : t.data) {
-          if (v != v) throw_input("check: weights '{}' of node '{}' hold NaN", out.tensor, node.name);
+          if (v != v)
+            throw_input("check: weights '{}' of node '{}' hold NaN", out.tensor, node.name);
           out.nonzero.push_back(v != static_cast<decltype(v)>(zero));
         }
       },
@@ -83,8 +88,8 @@ StoredWeights read_weights(const Graph& graph, const Node& node) {
   return out;
 }
 
-// Channels of a value, from the convolutions and fully connected layers that made it. Features after a
-// Flatten still count as the channels before it: that is what a group runs along.
+// Channels of a value, from the convolutions and fully connected layers that made it. Features
+// after a Flatten still count as the channels before it: that is what a group runs along.
 int64_t trace_channels(const Graph& graph, const std::string& value, int depth = 0) {
   if (depth > 100000) throw_input("check: graph is cyclic at '{}'", value);
   for (const ValueInfo& input : graph.inputs) {
@@ -115,10 +120,20 @@ int64_t trace_channels(const Graph& graph, const std::string& value, int depth =
     }
     return sum;
   }
-  static const std::set<std::string> kKeepsChannels = {
-      "Relu", "Clip", "BatchNormalization", "Identity", "Dropout", "MaxPool", "AveragePool",
-      "GlobalAveragePool", "Flatten", "Reshape", "QuantizeLinear", "DequantizeLinear",
-      "QLinearAveragePool", "QLinearGlobalAveragePool"};
+  static const std::set<std::string> kKeepsChannels = {"Relu",
+                                                       "Clip",
+                                                       "BatchNormalization",
+                                                       "Identity",
+                                                       "Dropout",
+                                                       "MaxPool",
+                                                       "AveragePool",
+                                                       "GlobalAveragePool",
+                                                       "Flatten",
+                                                       "Reshape",
+                                                       "QuantizeLinear",
+                                                       "DequantizeLinear",
+                                                       "QLinearAveragePool",
+                                                       "QLinearGlobalAveragePool"};
   if (kKeepsChannels.count(op) != 0) return trace_channels(graph, maker->inputs.at(0), depth + 1);
   if (op == "Add" || op == "QLinearAdd") {
     const size_t second = op == "Add" ? 1 : 3;
@@ -185,8 +200,8 @@ std::optional<CheckViolation> check_layer(const Grid& grid, const StoredWeights&
           layer.most = std::max(layer.most, count);
           if (count < std::min<int64_t>(layer.keep, size)) ++layer.groups_below;
           if (count > layer.keep) {
-            return CheckViolation{layer.node, layer.tensor, m,     y,         x, index, c0,
-                                  c0 + size - 1, count, layer.keep};
+            return CheckViolation{layer.node, layer.tensor,  m,     y,         x, index,
+                                  c0,         c0 + size - 1, count, layer.keep};
           }
         }
       }
@@ -199,7 +214,8 @@ std::optional<CheckViolation> check_layer(const Grid& grid, const StoredWeights&
 
 std::string CheckViolation::message() const {
   return fmt::format(
-      "node '{}': weights '{}' output channel {}, kernel position ({}, {}), group {} (channels {}..{}) "
+      "node '{}': weights '{}' output channel {}, kernel position ({}, {}), group {} (channels "
+      "{}..{}) "
       "has {} non-zero weights, at most {} allowed",
       node, tensor, output_channel, kernel_y, kernel_x, group_index, first_channel, last_channel,
       count, keep);

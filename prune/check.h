@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The checker: proves on a written ONNX file, float or quantised, that every group of every node with
-// "aap.keep.<node>" metadata has at most K non-zero weights. It shares no code with the pruner: it finds
-// layers, channels and groups by itself.
+// The checker: proves on a written ONNX file, float or quantised, that every group of every node
+// with "aap.keep.<node>" metadata has at most K non-zero weights. It shares no code with the
+// pruner: it finds layers, channels and groups by itself.
 #pragma once
 
 #include <cstdint>

@@ -44,11 +44,11 @@ void for_each_group(const LayerPlan& layer, Visit visit) {
   }
 }
 
-// Moves the `keep` largest magnitudes to the front; equal magnitudes keep their order (lower first).
+// Moves the `keep` largest magnitudes to the front; equal magnitudes keep their order (lower
+// first).
 void order_by_magnitude(const std::vector<float>& values, std::vector<size_t>& indices) {
-  std::stable_sort(indices.begin(), indices.end(), [&](size_t a, size_t b) {
-    return std::fabs(values[a]) > std::fabs(values[b]);
-  });
+  std::stable_sort(indices.begin(), indices.end(),
+                   [&](size_t a, size_t b) { return std::fabs(values[a]) > std::fabs(values[b]); });
 }
 
 int64_t count_nonzero(const std::vector<float>& values) {
@@ -74,8 +74,8 @@ void prune_unconstrained(std::vector<float>& values, int64_t kept) {
 int64_t count_after_aap(const std::vector<float>& values, const LayerPlan& layer) {
   int64_t kept = 0;
   for_each_group(layer, [&](const std::vector<size_t>& members) {
-    const int64_t nonzero = std::count_if(members.begin(), members.end(),
-                                          [&](size_t i) { return values[i] != 0.0F; });
+    const int64_t nonzero =
+        std::count_if(members.begin(), members.end(), [&](size_t i) { return values[i] != 0.0F; });
     kept += std::min<int64_t>(nonzero, layer.keep);
   });
   return kept;
@@ -246,10 +246,14 @@ void check_options(const PruneOptions& options) {
 
 const char* to_string(PruneRule rule) {
   switch (rule) {
-    case PruneRule::kAap: return "aap";
-    case PruneRule::kUnconstrained: return "unconstrained";
-    case PruneRule::kDense: return "dense";
-    case PruneRule::kDepthwise: return "depthwise";
+    case PruneRule::kAap:
+      return "aap";
+    case PruneRule::kUnconstrained:
+      return "unconstrained";
+    case PruneRule::kDense:
+      return "dense";
+    case PruneRule::kDepthwise:
+      return "depthwise";
   }
   return "unknown";
 }
@@ -265,8 +269,7 @@ std::vector<LayerPlan> plan(const Graph& graph, const PruneOptions& options) {
     if (!layer.weight.empty()) {
       const std::vector<float>& values = graph.float_constant(layer.weight).data;
       refuse_non_finite(node.name, layer.weight, values);
-      const bool pruned =
-          layer.rule == PruneRule::kAap || layer.rule == PruneRule::kUnconstrained;
+      const bool pruned = layer.rule == PruneRule::kAap || layer.rule == PruneRule::kUnconstrained;
       layer.kept = pruned ? count_after_aap(values, layer) : count_nonzero(values);
     }
     layers.push_back(std::move(layer));
@@ -274,7 +277,8 @@ std::vector<LayerPlan> plan(const Graph& graph, const PruneOptions& options) {
   for (const auto& [name, keep] : options.keep_of) {
     const bool known = std::any_of(layers.begin(), layers.end(),
                                    [&, n = name](const LayerPlan& l) { return l.name == n; });
-    if (!known) throw_input("prune: keep {} asked for layer '{}', which has no weights", keep, name);
+    if (!known)
+      throw_input("prune: keep {} asked for layer '{}', which has no weights", keep, name);
   }
   return layers;
 }

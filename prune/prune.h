@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which weights stay. Accelerator-aware pruning (H.-J. Kang, arXiv 1804.09862) keeps K of every group
-// of G consecutive input channels at one kernel position of one output channel, so that each fetched
-// group of activations meets the same number of weights. plan() says what would happen to every layer
-// that has weights, and why; prune() does it. Nothing is skipped silently.
+// Which weights stay. Accelerator-aware pruning (H.-J. Kang, arXiv 1804.09862) keeps K of every
+// group of G consecutive input channels at one kernel position of one output channel, so that each
+// fetched group of activations meets the same number of weights. plan() says what would happen to
+// every layer that has weights, and why; prune() does it. Nothing is skipped silently.
 #pragma once
 
 #include <cstdint>
@@ -50,19 +50,20 @@ struct LayerPlan {
   bool output_last = false;  // stored as [C*KH*KW, M] (Gemm with transB = 0, MatMul)
   PruneRule rule = PruneRule::kDense;
   std::string reason;
-  int group = 0;       // G
-  int keep = 0;        // K; G for dense layers, 1 for depthwise ones
+  int group = 0;  // G
+  int keep = 0;   // K; G for dense layers, 1 for depthwise ones
   int64_t weights = 0;
-  int64_t kept = 0;    // non-zero weights after pruning
+  int64_t kept = 0;  // non-zero weights after pruning
 };
 
-// Plans every layer with weights. Errors: InputError for G or K out of range, a name in keep_of that is
-// no layer with weights, and weights that are NaN or infinite (names the tensor and the element).
+// Plans every layer with weights. Errors: InputError for G or K out of range, a name in keep_of
+// that is no layer with weights, and weights that are NaN or infinite (names the tensor and the
+// element).
 std::vector<LayerPlan> plan(const Graph& graph, const PruneOptions& options);
 
-// Sets the pruned weights to zero and records in the metadata "aap.group" (G), "aap.method" ("aap" or
-// "unconstrained") and, for each node pruned by kAap, "aap.keep.<node>" (K). Metadata of an earlier
-// pruning is replaced. Errors: InputError where the plan does not fit the graph.
+// Sets the pruned weights to zero and records in the metadata "aap.group" (G), "aap.method" ("aap"
+// or "unconstrained") and, for each node pruned by kAap, "aap.keep.<node>" (K). Metadata of an
+// earlier pruning is replaced. Errors: InputError where the plan does not fit the graph.
 void prune(Graph& graph, const std::vector<LayerPlan>& layers);
 
 }  // namespace aap

@@ -59,7 +59,8 @@ class GraphBuilder {
                     {x, name + ".scale", name + ".bias", name + ".mean", name + ".var"}));
   }
 
-  std::string gemm(const std::string& name, const std::string& x, FloatTensor weights, bool trans_b) {
+  std::string gemm(const std::string& name, const std::string& x, FloatTensor weights,
+                   bool trans_b) {
     const int64_t m = weights.shape[trans_b ? 0 : 1];
     Node node = make("Gemm", name, {x, name + ".w", name + ".b"});
     node.attributes["transB"] = static_cast<int64_t>(trans_b ? 1 : 0);
@@ -86,7 +87,8 @@ class GraphBuilder {
     return graph_.nodes.back().outputs[0];
   }
 
-  static Node make(const std::string& op, const std::string& name, std::vector<std::string> inputs) {
+  static Node make(const std::string& op, const std::string& name,
+                   std::vector<std::string> inputs) {
     Node node;
     node.op = op;
     node.name = name;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #define BOOST_TEST_MODULE bn_recalibration
 #include <boost/test/unit_test.hpp>
-
 #include <cmath>
 
 #include "model/float_executor.h"

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #define BOOST_TEST_MODULE check
-#include <boost/test/unit_test.hpp>
+#include <unistd.h>
 
+#include <boost/test/unit_test.hpp>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-
-#include <unistd.h>
 
 #include "prune/check.h"
 #include "prune/prune.h"
@@ -34,7 +33,8 @@ Graph pruned_network(bool trans_b) {
 
 struct TempFile {
   std::string path = (std::filesystem::temp_directory_path() /
-                      ("aap_test_check_" + std::to_string(::getpid()) + ".onnx")).string();
+                      ("aap_test_check_" + std::to_string(::getpid()) + ".onnx"))
+                         .string();
   ~TempFile() { std::remove(path.c_str()); }
 };
 

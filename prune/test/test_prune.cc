@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #define BOOST_TEST_MODULE prune
 #include <boost/test/unit_test.hpp>
-
 #include <cmath>
 #include <limits>
 
@@ -86,8 +85,8 @@ BOOST_AUTO_TEST_CASE(constant_zero_huge_and_subnormal_weights) {
 }
 
 BOOST_AUTO_TEST_CASE(refuses_nan_and_infinity_naming_the_tensor) {
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(),
-                          std::numeric_limits<float>::infinity()}) {
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     const Graph graph = one_layer({1, bad, 3, 4, 5});
     BOOST_CHECK_EXCEPTION(plan(graph, {}), InputError, [](const InputError& e) {
       return std::string(e.what()).find("'layer.w' element 1") != std::string::npos;

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quantize/snap.h"
+
+#include <cmath>
+#include <limits>
+
+#include "model/qimport.h"
+
+namespace aap {
+namespace {
+
+bool fits(const Requantisation& r, int bits) { return (uint64_t{r.multiplier} >> bits) == 0; }
+
+// Tries scales around those that give a multiplier of `bits` bits exactly, nearest multiplier
+// first. ratio: what the multiplier should be; scale_of(ratio): the scale that gives it, in real
+// numbers; good(scale): whether fp32 arithmetic agrees. Returns NaN where none is found.
+template <typename ScaleOf, typename Good>
+float search(double ratio, int bits, ScaleOf scale_of, Good good) {
+  const double unit = std::ldexp(1.0, std::ilogb(ratio) - (bits - 1));
+  const double nearest = std::nearbyint(ratio / unit);
+  const double side = ratio / unit >= nearest ? 1.0 : -1.0;
+  constexpr int kMultipliers = 128, kUlps = 4;
+  for (int i = 0; i < kMultipliers; ++i) {
+    // 0, +1, -1, +2, -2 on the nearer side first.
+    const double step = side * ((i + 1) / 2) * (i % 2 == 1 ? 1.0 : -1.0);
+    const auto centre = static_cast<float>(scale_of((nearest + step) * unit));
+    float up = centre, down = centre;
+    for (int ulp = 0; ulp <= kUlps; ++ulp) {
+      if (good(up)) return up;
+      if (good(down)) return down;
+      up = std::nextafter(up, std::numeric_limits<float>::infinity());
+      down = std::nextafter(down, 0.0F);
+    }
+  }
+  return std::numeric_limits<float>::quiet_NaN();
+}
+
+}  // namespace
+
+float snap_weight_scale(float sx, float sw, float sy, int bits) {
+  const double ratio = static_cast<double>(sx) * sw / sy;
+  if (!(std::isfinite(ratio) && ratio > 0.0)) {
+    throw_input("scales {}, {} and {} give no multiplier", sx, sw, sy);
+  }
+  const float found = search(
+      ratio, bits, [&](double r) { return r * sy / sx; },
+      [&](float s) { return s > 0.0F && fits(requantisation_of(sx, s, sy), bits); });
+  if (!(found > 0.0F)) {
+    throw_input("no weight scale near {} gives a multiplier of {} bits (sx {}, sy {})", sw, bits,
+                sx, sy);
+  }
+  return found;
+}
+
+float snap_average_scale(float sx, float sy, int64_t n, int bits) {
+  const double ratio = static_cast<double>(sx) / sy / static_cast<double>(n);
+  if (!(std::isfinite(ratio) && ratio > 0.0)) {
+    throw_input("scales {} and {} give no multiplier for an average of {}", sx, sy, n);
+  }
+  const float found = search(
+      ratio, bits, [&](double r) { return sx / (r * static_cast<double>(n)); },
+      [&](float s) { return s > 0.0F && fits(average_requantisation(sx, s, n), bits); });
+  if (!(found > 0.0F)) {
+    throw_input("no output scale near {} gives an average of {} a multiplier of {} bits", sy, n,
+                bits);
+  }
+  return found;
+}
+
+float short_scale(double scale) {
+  const double unit = std::ldexp(1.0, std::ilogb(scale) - 7);
+  return static_cast<float>(std::ceil(scale / unit) * unit);
+}
+
+}  // namespace aap

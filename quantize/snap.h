@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Scales nudged so that the integers made of them are short. The accelerator multiplies by the
+// exact value of fp32(fp32(sx * sw) / sy); 24 bits in general, and a wide multiplier in small
+// hardware.
+#pragma once
+
+#include <cstdint>
+
+namespace aap {
+
+// The weight scale nearest to `sw` (usually within 2^-16 of it) whose multiplier
+// requantisation_of(sx, result, sy) has at most `bits` bits. Near: weights are then quantised with
+// it. InputError where there is none near (scales not finite, not positive, or too far apart).
+float snap_weight_scale(float sx, float sw, float sy, int bits);
+
+// The same for the output scale of an average over n values, and average_requantisation().
+float snap_average_scale(float sx, float sy, int64_t n, int bits);
+
+// `scale` rounded up to 8 significant bits: products with short multipliers are then exact in fp32,
+// so that snapping the weight scales finds its value at once.
+float short_scale(double scale);
+
+}  // namespace aap
