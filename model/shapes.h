@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Shape rules shared by the parts of model/. Private to model/.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "model/graph.h"
+
+namespace aap {
+
+// Result of a Reshape node for an input of shape `from`; `target` may hold 0 and one -1.
+Shape reshaped(const Node& node, const Shape& from, const std::vector<int64_t>& target);
+
+// Numpy broadcasting of two shapes. InputError names the node.
+Shape broadcast(const Node& node, const Shape& a, const Shape& b);
+
+// Axis in 0..rank-1 (or ..rank where `inclusive`) from an ONNX axis that may be negative.
+int64_t checked_axis(const Node& node, int64_t axis, size_t rank, bool inclusive = false);
+
+// Shapes of all values for graph inputs of the given shapes.
+std::map<std::string, Shape> infer_shapes_for(const Graph& graph,
+                                              const std::map<std::string, Shape>& inputs);
+
+// Window of a 2-D pooling node over `in` (N, C, H, W), kernel_shape checked.
+Window2d pool_window(const Node& node, const Shape& in);
+
+// Convolution over `in` with weights of shape `w`, both rank 4; group and channels checked.
+Window2d conv_window(const Node& node, const Shape& in, const Shape& w);
+
+}  // namespace aap
