@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiles a network, runs it on the Verilated accelerator and compares every layer with golden.
+#pragma once
+
+#include <string>
+
+#include "golden/golden.h"
+#include "compile/compile.h"
+#include "verif/networks/shapes.h"
+#include "verif/program_run.h"
+
+namespace aap::verif {
+
+// Empty when all is equal; otherwise what differs and how to repeat it.
+inline std::string check_network(const NamedNetwork& named, const Config& config, uint32_t seed,
+                                 const SessionOptions& base, bool dense = false) {
+  try {
+    const QNetwork network = named.build(seed);
+    CompileOptions options;
+    options.dense = dense;
+    const Program program = compile(network, config, options);
+    SessionOptions session = base;
+    session.seed = session.memory.seed = seed;
+    ProgramRun run(program, config, session);
+    NetworkBuilder inputs(seed + 77, network.tensors[0].channels, network.tensors[0].height,
+                          network.tensors[0].width);
+    const Int8Tensor input = inputs.random_input();
+    const JobResult job = run.run(input);
+    if (!job.done || job.error != isa::Error::kNone) {
+      return named.name + ": accelerator error " + isa::to_string(job.error) + " at " +
+             std::to_string(job.error_address);
+    }
+    const Comparison c = run.compare(Golden(network).run(input));
+    return c.first ? named.name + ": " + c.first->to_string() : "";
+  } catch (const std::exception& e) {
+    return named.name + ": " + e.what();
+  }
+}
+
+}  // namespace aap::verif
