@@ -145,11 +145,12 @@ int run_model(const RunArguments& a) {
   std::string first_difference;
   for (int64_t i = 0; i < n; ++i) {
     const Int8Tensor input = quantise_input(l.network, &data.pixels[static_cast<size_t>((a.first + i) * size)]);
-    std::vector<uint8_t> memory = load_image(l.program);
+    std::vector<uint8_t> memory;
+    load_image(l.program, memory);
     place_tensor(l.program.maps.at(static_cast<size_t>(l.program.input)), l.config, input, memory.data());
     const ModelResult r = aap::run_model(l.program, l.config, memory, options);
-    if (r.error != isa::Error::kNone) {
-      throw_input("{}: cycle model stops with {} at 0x{:x}", a.file, isa::to_string(r.error), r.error_address);
+    if (!r.ok()) {
+      throw_input("{}: cycle model stops: {}", a.file, r.hazards.empty() ? r.error_text : r.hazards.front());
     }
     const std::vector<Int8Tensor> want = golden.run(input);
     for (const ProgramLayer& layer : l.program.layers) {

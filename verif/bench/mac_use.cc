@@ -49,7 +49,8 @@ int main(int argc, char** argv) {
       verif::ProgramRun run(program, config, {});
       const verif::JobResult job = run.run(input);
       const verif::Comparison comparison = run.compare(Golden(network).run(input));
-      std::vector<uint8_t> memory = load_image(program);
+      std::vector<uint8_t> memory;
+      load_image(program, memory);
       place_tensor(program.maps.at(static_cast<size_t>(program.input)), config, input, memory.data());
       const ModelResult model = run_model(program, config, memory, {});
       const ProgramLayer& layer = program.layers.at(0);
