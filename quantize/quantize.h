@@ -20,7 +20,7 @@ struct QuantizeOptions {
   double percentile = 99.999;
   uint64_t seed = 1;  // which images
   // Scales are nudged until every multiplier of a convolution, a fully connected layer and an
-  // average over a full window fits in this many bits (8..24; 24 changes nothing).
+  // average over a full window fits in this many bits (8..24; 24 is what any scale needs).
   int multiplier_bits = 16;
   int threads = 1;
 };

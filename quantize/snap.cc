@@ -19,7 +19,7 @@ float search(double ratio, int bits, ScaleOf scale_of, Good good) {
   const double unit = std::ldexp(1.0, std::ilogb(ratio) - (bits - 1));
   const double nearest = std::nearbyint(ratio / unit);
   const double side = ratio / unit >= nearest ? 1.0 : -1.0;
-  constexpr int kMultipliers = 128, kUlps = 4;
+  constexpr int kMultipliers = 4096, kUlps = 4;
   for (int i = 0; i < kMultipliers; ++i) {
     // 0, +1, -1, +2, -2 on the nearer side first.
     const double step = side * ((i + 1) / 2) * (i % 2 == 1 ? 1.0 : -1.0);
