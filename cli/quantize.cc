@@ -19,10 +19,12 @@ void add_quantize(CLI::App& app, Action& action) {
     DataOptions data;
   };
   auto a = std::make_shared<Arguments>();
+  a->options.threads = default_threads();
   sub->add_option("input", a->input, "float ONNX file")->required();
   sub->add_option("-o,--output", a->output, "quantised ONNX file to write")->required();
-  sub->add_option("--images", a->options.images, "calibration images")->capture_default_str();
+  sub->add_option("--images", a->options.calibration_images, "calibration images")->capture_default_str();
   sub->add_option("--multiplier-bits", a->options.multiplier_bits, "bits of the requantisation multipliers, at most multiplier_width of the configuration")->capture_default_str();
+  sub->add_option("--percentile", a->options.percentile, "range of an activation: this percentile of its values; 100 is min to max")->capture_default_str();
   sub->add_option("--seed", a->options.seed, "32-bit: choice of images")->capture_default_str();
   sub->add_option("--threads", a->options.threads)->check(CLI::Range(1, 256))->capture_default_str();
   sub->add_flag("--json", a->json, "result as JSON");
@@ -32,9 +34,9 @@ void add_quantize(CLI::App& app, Action& action) {
       const Graph graph = quantise(read_onnx(a->input), a->data.load(), a->options);
       write_onnx(graph, a->output);
       if (a->json) {
-        print_json({{"input", a->input}, {"output", a->output}, {"images", a->options.images}, {"seed", a->options.seed}});
+        print_json({{"input", a->input}, {"output", a->output}, {"images", a->options.calibration_images}, {"seed", a->options.seed}});
       } else {
-        fmt::print("{}: int8, calibrated on {} images, seed {}\n", a->output, a->options.images, a->options.seed);
+        fmt::print("{}: int8, calibrated on {} images, seed {}\n", a->output, a->options.calibration_images, a->options.seed);
       }
       return kOk;
     };

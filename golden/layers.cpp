@@ -37,8 +37,11 @@ constexpr int64_t kInt32Taps = INT32_MAX / (128 * 128);
 // Bytes of gathered values worked on at once, so that they stay in a processor's second-level cache.
 constexpr int64_t kGatherBytes = 256 * 1024;
 
-void check_int32(int64_t accumulator, const QLayer& layer, int64_t channel, int64_t y, int64_t x) {
+// The pixel as an index into the output plane, so that no one divides for the usual case.
+void check_int32(int64_t accumulator, const QLayer& layer, const QTensorInfo& output,
+                 int64_t channel, int64_t pixel) {
   if (accumulator < INT32_MIN || accumulator > INT32_MAX) {
+    const int64_t y = pixel / output.width, x = pixel % output.width;
     throw_input("layer '{}': accumulator of channel {} at pixel ({}, {}) is {}, legal is {}..{}",
                 layer.name, channel, y, x, accumulator, INT32_MIN, INT32_MAX);
   }
@@ -111,7 +114,7 @@ void conv_rows(const QLayer& layer, const Operand& x, const QTensorInfo& y_info,
     int8_t* to = &y.data[offset(y_info, m, first_row, 0)];
     for (int64_t p = 0; p < pixels; ++p) {
       const int64_t accumulator = bias + sums[static_cast<size_t>(p)];
-      check_int32(accumulator, layer, m, first_row + p / y_info.width, p % y_info.width);
+      check_int32(accumulator, layer, y_info, m, first_row * y_info.width + p);
       to[p] = requantise(accumulator, r, layer.output_zero_point, layer.lo, layer.hi);
     }
   }
@@ -183,7 +186,7 @@ Int8Tensor average_pool(const QLayer& layer, const Operand& x, const QTensorInfo
           throw_input("layer '{}': window at pixel ({}, {}) counts {} values, legal is 1..{}",
                       layer.name, oy, ox, counted, layer.requant.size());
         }
-        check_int32(sum, layer, c, oy, ox);
+        check_int32(sum, layer, y_info, c, oy * y_info.width + ox);
         y.data[offset(y_info, c, oy, ox)] =
             requantise(sum, layer.requant[static_cast<size_t>(counted - 1)],
                        layer.output_zero_point, layer.lo, layer.hi);
@@ -195,15 +198,15 @@ Int8Tensor average_pool(const QLayer& layer, const Operand& x, const QTensorInfo
 
 Int8Tensor add(const QLayer& layer, const Operand& a, const Operand& b, const QTensorInfo& y_info) {
   Int8Tensor y = output_of(y_info);
-  const Requantisation halving{1, layer.add_shift};
+  const Requantisation division{1, layer.add_shift};
   for (int64_t c = 0; c < y_info.channels; ++c) {
     for (int64_t oy = 0; oy < y_info.height; ++oy) {
       for (int64_t ox = 0; ox < y_info.width; ++ox) {
         const size_t i = offset(y_info, c, oy, ox);
         const int64_t sum = int64_t{a.values.data[i]} * layer.ma +
                             int64_t{b.values.data[i]} * layer.mb + layer.add_constant;
-        check_int32(sum, layer, c, oy, ox);
-        y.data[i] = requantise(sum, halving, layer.output_zero_point, layer.lo, layer.hi);
+        check_int32(sum, layer, y_info, c, oy * y_info.width + ox);
+        y.data[i] = requantise(sum, division, layer.output_zero_point, layer.lo, layer.hi);
       }
     }
   }
