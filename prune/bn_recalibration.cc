@@ -37,37 +37,88 @@ Moments moments_of(const FloatTensor& x) {
   return out;
 }
 
+// Recalibrates a graph segment by segment. A segment ends where a single value is all that later
+// nodes read of earlier ones; its images are kept, so the front of the network runs once. Within a
+// segment each BN needs a run of its own up to its input, with the BNs before it already updated.
 class Recalibrator {
  public:
-  explicit Recalibrator(Graph& graph) : graph_(graph) {
+  Recalibrator(Graph& graph, int threads) : graph_(graph), threads_(threads) {
     std::set<std::string> owned;
     for (const Node& node : graph_.nodes) {
-      if (node.op != "BatchNormalization") continue;
-      for (size_t i = 3; i <= 4; ++i) {
-        if (node.inputs.size() <= i || !graph_.is_constant(node.inputs[i])) {
-          throw_input("layer '{}': BatchNormalization {} is no constant", node.name,
-                      i == 3 ? "mean" : "variance");
-        }
-        if (!owned.insert(node.inputs[i]).second) {
-          throw_input("layer '{}': BatchNormalization constant '{}' is shared with another layer",
-                      node.name, node.inputs[i]);
-        }
-      }
-      readers_.emplace(node.inputs.at(0), &node);
+      if (node.op == "BatchNormalization") check(node, owned);
     }
   }
 
-  // To be called with every value before the nodes that read it run.
-  void see(const std::string& value, const FloatTensor& x) {
-    const auto [first, last] = readers_.equal_range(value);
-    if (first == last) return;
-    const Moments moments = moments_of(x);
-    for (auto it = first; it != last; ++it) update(*it->second, moments);
+  RecalibrationReport run(const FloatTensor& images) {
+    std::map<std::string, size_t> last_use;
+    size_t last_bn = 0;
+    for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+      for (const std::string& input : graph_.nodes[i].inputs) last_use[input] = i;
+      if (graph_.nodes[i].op == "BatchNormalization") last_bn = i;
+    }
+    std::string input = graph_.inputs.at(0).name;
+    FloatTensor value = images;
+    std::set<std::string> live = {input};
+    size_t first = 0;
+    for (size_t i = 0; i <= last_bn && i < graph_.nodes.size(); ++i) {
+      const Node& node = graph_.nodes[i];
+      live.insert(node.outputs.at(0));
+      for (const std::string& read : node.inputs) {
+        if (last_use.at(read) == i) live.erase(read);
+      }
+      const bool alone = live.size() == 1 && live.count(node.outputs[0]) != 0;
+      if (!alone && i != last_bn) continue;
+      for (size_t j = first; j <= i; ++j) {
+        const Node& bn = graph_.nodes[j];
+        if (bn.op != "BatchNormalization") continue;
+        update(bn, moments_of(evaluate(input, value, first, j, bn.inputs.at(0))));
+      }
+      if (i == last_bn) break;
+      value = evaluate(input, value, first, i + 1, node.outputs[0]);
+      input = node.outputs[0];
+      first = i + 1;
+    }
+    return report_;
   }
 
-  const RecalibrationReport& report() const { return report_; }
-
  private:
+  void check(const Node& node, std::set<std::string>& owned) const {
+    for (size_t i = 3; i <= 4; ++i) {
+      if (node.inputs.size() <= i || !graph_.is_constant(node.inputs[i])) {
+        throw_input("layer '{}': BatchNormalization {} is no constant", node.name,
+                    i == 3 ? "mean" : "variance");
+      }
+      if (!owned.insert(node.inputs[i]).second) {
+        throw_input("layer '{}': BatchNormalization constant '{}' is shared with another layer",
+                    node.name, node.inputs[i]);
+      }
+    }
+  }
+
+  // `wanted` from `value` of `input`, through those of the nodes first..end-1 that it needs.
+  FloatTensor evaluate(const std::string& input, const FloatTensor& value, size_t first, size_t end,
+                       const std::string& wanted) const {
+    if (wanted == input) return value;
+    std::set<std::string> needed = {wanted};
+    Graph part;
+    part.name = graph_.name;
+    part.opset = graph_.opset;
+    for (size_t i = end; i-- > first;) {
+      const Node& node = graph_.nodes[i];
+      if (needed.count(node.outputs.at(0)) == 0) continue;
+      needed.insert(node.inputs.begin(), node.inputs.end());
+      part.nodes.insert(part.nodes.begin(), node);
+    }
+    for (const std::string& name : needed) {
+      const auto constant = graph_.constants.find(name);
+      if (constant != graph_.constants.end()) part.constants.insert(*constant);
+    }
+    part.inputs = {{input, DataType::kFloat, value.shape}};
+    part.inputs[0].shape[0] = -1;
+    part.outputs = {{wanted, DataType::kFloat, {}}};
+    return FloatExecutor(part).run(value, threads_);
+  }
+
   void update(const Node& node, const Moments& moments) {
     std::vector<float>& mean = graph_.float_constant(node.inputs[3]).data;
     std::vector<float>& variance = graph_.float_constant(node.inputs[4]).data;
@@ -86,7 +137,7 @@ class Recalibrator {
   }
 
   Graph& graph_;
-  std::multimap<std::string, const Node*> readers_;
+  int threads_;
   RecalibrationReport report_;
 };
 
@@ -97,14 +148,7 @@ RecalibrationReport recalibrate_batch_norm(Graph& graph, const FloatTensor& imag
     throw_input("batch-norm re-calibration: no images");
   }
   if (graph.inputs.empty()) throw_input("batch-norm re-calibration: the graph has no input");
-  Recalibrator recalibrator(graph);
-  recalibrator.see(graph.inputs[0].name, images);
-  // The executor reads the constants of a node when it runs the node, and the observer comes
-  // between a node and the next: what it writes is what the BN that follows uses.
-  FloatExecutor(graph).run(images, threads, [&](const Node& node, const FloatTensor& output) {
-    recalibrator.see(node.outputs.at(0), output);
-  });
-  return recalibrator.report();
+  return Recalibrator(graph, threads).run(images);
 }
 
 }  // namespace aap
