@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs a program file as docs/accelerator.md describes the hardware: what it computes, bit for bit,
+// and how many cycles that takes. Shares no code with the RTL harness, golden or the compiler's
+// packing.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "compile/gen/isa.h"
+#include "compile/program.h"
+#include "spec/config.h"
+
+namespace aap {
+
+struct ModelOptions {
+  bool timing = true;             // false: results only, in token order, cycles are 0
+  int read_latency = 20;          // cycles from an address to its first data beat
+  int write_latency = 20;         // cycles from a burst's last data beat to its response
+  int cycles_per_beat = 1;        // each channel moves one beat per this many cycles
+  bool shared_bandwidth = false;  // reads and writes together move that many
+  bool record_writes = false;     // fill ModelResult::writes
+  uint32_t watchdog = 0;          // cycles without any event before WATCHDOG; 0 is off
+  // Called now and then: cycle, descriptors taken by units, descriptors in the program.
+  std::function<void(uint64_t, uint32_t, uint32_t)> progress;
+};
+
+// Cycle counts of one layer; index in ModelResult::layers = layer number of the descriptors.
+struct LayerCycles {
+  bool used = false;         // a descriptor of this layer ran
+  uint64_t first_cycle = 0;  // first descriptor taken by a unit
+  uint64_t last_cycle = 0;   // last unit finished, write responses included
+  uint64_t exec_cycles = 0;  // rows issued
+  uint64_t stall_load = 0, stall_store = 0, stall_requant = 0;
+  uint64_t read_bytes = 0, write_bytes = 0;  // on the bus, without descriptor fetches
+};
+
+// One write burst: where to look when a value in memory is wrong.
+struct WriteEvent {
+  uint64_t cycle = 0;  // of the last data beat
+  uint32_t address = 0, bytes = 0;
+  uint32_t layer = 0, descriptor = 0;
+};
+
+struct ModelResult {
+  uint64_t cycles = 0;  // from start to idle, or to the fault
+  std::vector<LayerCycles> layers;
+  uint64_t exec_cycles = 0, stall_load = 0, stall_store = 0, stall_requant = 0;
+  uint64_t stall_empty = 0;  // cycles minus the four above
+  uint64_t read_bytes = 0, write_bytes = 0, fetch_bytes = 0;
+  isa::Error error = isa::Error::kNone;
+  uint32_t error_address = 0;  // as docs/isa.md says for the code
+  std::string error_text;      // the fault in one line; "" without one
+  // What the hardware does not see but no correct program does: races between units that tokens
+  // do not order, entries read that nothing wrote, overflowing sums, tokens left at the end.
+  // One line each naming descriptor numbers, the first 16 of hazard_count.
+  std::vector<std::string> hazards;
+  uint64_t hazard_count = 0;
+  std::vector<WriteEvent> writes;
+
+  bool ok() const { return error == isa::Error::kNone && hazard_count == 0; }
+};
+
+// Sizes `memory` to program.memory_size, clears it and copies the image to its beginning.
+// Throws InputError when the image does not fit.
+void load_image(const Program& program, std::vector<uint8_t>& memory);
+
+// memory: program.memory_size bytes that begin at address program.base, image and input in place
+// (load_image, place_tensor); outputs are written there. The window is exactly that memory. Faults
+// and hazards are in the result; throws InputError only for arguments that disagree.
+ModelResult run_model(const Program& program, const Config& config, std::vector<uint8_t>& memory,
+                      const ModelOptions& options = {});
+
+}  // namespace aap

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cyclemodel/machine.h"
+
+// The pixel loops are most of the model's time; where the compiler can, they exist for AVX2 as
+// well.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__)
+#define AAP_WIDE __attribute__((target_clones("avx2", "default")))
+#else
+#define AAP_WIDE
+#endif
+
+namespace aap::cyclemodel {
+namespace {
+
+// Below this many pixels, lists of weights by channel cost more than they save.
+constexpr size_t kFewPixels = 6;
+
+// Modulo 2^32, like an adder; no narrower accumulator can tell the difference.
+int32_t add_wrapping(int32_t a, int32_t b) {
+  return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b));
+}
+
+AAP_WIDE void add_scaled(int32_t* sums, const int16_t* column, int16_t weight, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    sums[i] = static_cast<int32_t>(static_cast<uint32_t>(sums[i]) +
+                                   static_cast<uint32_t>(int32_t{weight} * int32_t{column[i]}));
+  }
+}
+
+AAP_WIDE void keep_maximum(int32_t* sums, const int16_t* column, size_t count) {
+  for (size_t i = 0; i < count; ++i) sums[i] = std::max<int32_t>(sums[i], column[i]);
+}
+
+// Round half to even of product / 2^shift.
+int64_t shift_rne(int64_t product, uint32_t shift) {
+  if (shift == 0) return product;
+  const int64_t floor = product >> shift;
+  const uint64_t rest = static_cast<uint64_t>(product) & ((uint64_t{1} << shift) - 1);
+  const uint64_t half = uint64_t{1} << (shift - 1);
+  return floor + (rest > half || (rest == half && (floor & 1) != 0) ? 1 : 0);
+}
+
+int clamp_to(int64_t value, int lo, int hi) {
+  return static_cast<int>(std::min<int64_t>(std::max<int64_t>(value, lo), hi));
+}
+
+}  // namespace
+
+Fault Machine::exec_range(const Command& c) const {
+  const auto beyond = [](uint64_t first, uint64_t count, int depth) {
+    return first + count > static_cast<uint64_t>(depth);
+  };
+  const auto fault = [](uint64_t first, int depth) {
+    return Fault{isa::Error::kExecRange,
+                 static_cast<uint32_t>(std::max<uint64_t>(first, static_cast<uint64_t>(depth)))};
+  };
+  if (beyond(c.tab_base, c.steps, config_.table_depth))
+    return fault(c.tab_base, config_.table_depth);
+  if (beyond(c.wgt_base, uint64_t{c.steps} * c.keep, config_.weight_depth)) {
+    return fault(c.wgt_base, config_.weight_depth);
+  }
+  if ((!c.first || !c.last) && beyond(c.psum_base, c.pixels(), config_.psum_depth)) {
+    return fault(c.psum_base, config_.psum_depth);
+  }
+  if (c.last) {
+    if (beyond(c.par_base, static_cast<uint64_t>(config_.drain_cycles()), config_.param_depth)) {
+      return fault(c.par_base, config_.param_depth);
+    }
+    if (beyond(c.out_base, c.pixels(), config_.out_depth))
+      return fault(c.out_base, config_.out_depth);
+    if (c.residual && beyond(c.res_base, c.pixels(), config_.residual_depth)) {
+      return fault(c.res_base, config_.residual_depth);
+    }
+  }
+  const uint16_t* offsets = &table_[c.tab_base * lanes_];
+  const uint64_t farthest = *std::max_element(offsets, offsets + c.steps * lanes_);
+  const uint64_t last_pixel =
+      c.act_base + uint64_t{c.rows - 1} * c.y_step + uint64_t{c.cols - 1} * c.x_step;
+  if (last_pixel + farthest < act_depth_) return {};
+  for (uint32_t row = 0; row < c.rows; ++row) {
+    for (uint32_t col = 0; col < c.cols; ++col) {
+      const uint64_t base = c.act_base + uint64_t{row} * c.y_step + uint64_t{col} * c.x_step;
+      for (size_t i = 0; i < c.steps * lanes_; ++i) {
+        const uint64_t word = base + offsets[i];
+        if (word >= act_depth_) return {isa::Error::kExecRange, static_cast<uint32_t>(word)};
+      }
+    }
+  }
+  return {};
+}
+
+Fault Machine::exec(const Command& c, uint32_t sequence) {
+  if (const Fault fault = exec_range(c)) return fault;
+  const size_t pixels = c.pixels();
+  pixel_word_.clear();
+  for (uint32_t row = 0; row < c.rows; ++row) {
+    for (uint32_t col = 0; col < c.cols; ++col) {
+      pixel_word_.push_back(c.act_base + row * c.y_step + col * c.x_step);
+    }
+  }
+  exec_races(c, sequence);
+  sums_.assign(pes_ * pixels, c.max ? -128 : 0);
+  if (pixels < kFewPixels && !c.max) {
+    accumulate_few(c);
+  } else {
+    accumulate(c);
+  }
+  drain(c, c.number);
+  return {};
+}
+
+void Machine::exec_races(const Command& c, uint32_t sequence) {
+  const uint32_t known = order_.seen(Unit::kExec).load_done;
+  const auto touch = [&](Stamps& stamps, const char* name, uint64_t first, uint64_t count) {
+    bool reported = false;
+    for (uint64_t i = first; i < first + count; ++i) {
+      stamps.read[i] = sequence;
+      if ((stamps.written[i] != 0 && stamps.written[i] <= known) || reported) continue;
+      reads(c, name, i, stamps.written[i]);
+      reported = true;
+    }
+  };
+  touch(table_stamps_, "table step", c.tab_base, c.steps);
+  touch(weight_stamps_, "weight row", c.wgt_base, uint64_t{c.steps} * c.keep);
+  exec_act_races(c, sequence);
+  if (!c.last) return;
+  touch(param_stamps_, "parameter entry", c.par_base,
+        static_cast<uint64_t>(config_.drain_cycles()));
+  if (c.residual) touch(residual_stamps_, "residual pixel", c.res_base, c.pixels());
+  const uint32_t store_known = order_.seen(Unit::kExec).store_read;
+  bool reported = false;
+  for (uint64_t i = c.out_base; i < c.out_base + c.pixels(); ++i) {
+    output_stamps_.written[i] = sequence;
+    if (output_stamps_.read[i] <= store_known || reported) continue;
+    overwrites(c, "output pixel", i, output_stamps_.read[i]);
+    reported = true;
+  }
+}
+
+void Machine::exec_act_races(const Command& c, uint32_t sequence) {
+  const uint32_t known = order_.seen(Unit::kExec).load_done;
+  bool reported = false;
+  for (size_t step = 0; step < c.steps; ++step) {
+    for (size_t lane = 0; lane < lanes_; ++lane) {
+      const size_t base = lane * act_depth_ + table_[(c.tab_base + step) * lanes_ + lane];
+      uint32_t newest = 0, oldest = UINT32_MAX;
+      for (const uint32_t word : pixel_word_) {
+        const uint32_t writer = act_stamps_.written[base + word];
+        newest = std::max(newest, writer);
+        oldest = std::min(oldest, writer);
+        act_stamps_.read[base + word] = sequence;
+      }
+      if (reported || (newest <= known && oldest != 0)) continue;
+      // A lane without work may read what nobody wrote, but not what is being written.
+      bool works = false;
+      for (size_t k = 0; k < c.keep; ++k) {
+        const int8_t* row = &weights_[((c.wgt_base + step * c.keep + k) * lanes_ + lane) * pes_];
+        works = works || std::any_of(row, row + pes_, [](int8_t w) { return w != 0; });
+      }
+      for (const uint32_t word : pixel_word_) {
+        const uint32_t writer = act_stamps_.written[base + word];
+        if (writer <= known && (writer != 0 || !works)) continue;
+        const std::string name = fmt::format("lane {} activation word", lane);
+        reads(c, name.c_str(), base + word - lane * act_depth_, writer);
+        reported = true;
+        break;
+      }
+    }
+  }
+}
+
+void Machine::gather_column(const Command& c, size_t lane, uint32_t channel, uint32_t offset) {
+  const int8_t* bank = &act_[act_index(lane, channel)] + offset;
+  column_.resize(pixel_word_.size());
+  if (c.x_step == 1) {
+    int16_t* to = column_.data();
+    for (uint32_t row = 0; row < c.rows; ++row, to += c.cols) {
+      std::copy_n(bank + pixel_word_[size_t{row} * c.cols], c.cols, to);
+    }
+    return;
+  }
+  for (size_t i = 0; i < pixel_word_.size(); ++i) column_[i] = bank[pixel_word_[i]];
+}
+
+void Machine::accumulate(const Command& c) {
+  const size_t pixels = pixel_word_.size();
+  bool two_proposals = false;
+  for (size_t step = 0; step < c.steps; ++step) {
+    const size_t first_row = c.wgt_base + step * c.keep;
+    for (size_t lane = 0; lane < lanes_; ++lane) {
+      const uint32_t offset = table_[(c.tab_base + step) * lanes_ + lane];
+      for (auto& list : users_) list.clear();
+      for (size_t row = first_row; row < first_row + c.keep; ++row) {
+        const size_t base = (row * lanes_ + lane) * pes_;
+        for (size_t pe = 0; pe < pes_; ++pe) {
+          const int8_t weight = weights_[base + pe];
+          if (c.max ? (weight & 1) == 0 : weight == 0) continue;
+          users_[indices_[base + pe]].emplace_back(static_cast<uint16_t>(pe), weight);
+          for (size_t other = 0; c.max && other < lane; ++other) {
+            two_proposals |= (weights_[(row * lanes_ + other) * pes_ + pe] & 1) != 0;
+          }
+        }
+      }
+      for (size_t channel = 0; channel < g_; ++channel) {
+        if (users_[channel].empty()) continue;
+        gather_column(c, lane, static_cast<uint32_t>(channel), offset);
+        for (const auto& [pe, weight] : users_[channel]) {
+          if (c.max) {
+            keep_maximum(&sums_[pe * pixels], column_.data(), pixels);
+          } else {
+            add_scaled(&sums_[pe * pixels], column_.data(), weight, pixels);
+          }
+        }
+      }
+    }
+  }
+  if (two_proposals) {
+    hazard(fmt::format("EXEC {}: two lanes of a PE propose a maximum in the same cycle", c.number));
+  }
+}
+
+void Machine::accumulate_few(const Command& c) {
+  const size_t pixels = pixel_word_.size();
+  for (size_t step = 0; step < c.steps; ++step) {
+    for (size_t lane = 0; lane < lanes_; ++lane) {
+      const size_t offset = table_[(c.tab_base + step) * lanes_ + lane];
+      const int8_t* bank = &act_[act_index(lane, 0)];
+      for (size_t k = 0; k < c.keep; ++k) {
+        const size_t base = ((c.wgt_base + step * c.keep + k) * lanes_ + lane) * pes_;
+        for (size_t i = 0; i < pixels; ++i) {
+          const int8_t* word = bank + pixel_word_[i] + offset;
+          for (size_t pe = 0; pe < pes_; ++pe) {
+            int32_t& sum = sums_[pe * pixels + i];
+            sum = add_wrapping(sum, weights_[base + pe] * word[indices_[base + pe] * act_depth_]);
+          }
+        }
+      }
+    }
+  }
+}
+
+int64_t Machine::wrap_accumulator(int64_t value, const Command& c, const char* what) {
+  const int unused = 64 - config_.accumulator_width;
+  const int64_t wrapped = static_cast<int64_t>(static_cast<uint64_t>(value) << unused) >> unused;
+  if (wrapped != value) {
+    hazard(fmt::format("EXEC {}: {} {} does not fit {} bits", c.number, what, value,
+                       config_.accumulator_width));
+  }
+  return wrapped;
+}
+
+void Machine::drain(const Command& c, uint32_t number) {
+  const size_t pixels = pixel_word_.size();
+  if (c.max && !c.first) {
+    hazard(fmt::format("EXEC {}: a maximum cannot continue from a partial sum", number));
+  }
+  for (size_t i = 0; i < pixels; ++i) {
+    const size_t psum_pixel = c.psum_base + i;
+    if (!c.first && psum_valid_[psum_pixel] == 0) reads(c, "partial sum of pixel", psum_pixel, 0);
+    if (!c.last) psum_valid_[psum_pixel] = 1;
+    for (size_t pe = 0; pe < pes_; ++pe) {
+      int64_t sum = wrap_accumulator(sums_[pe * pixels + i], c, "sum");
+      if (!c.first) sum = wrap_accumulator(sum + psum_[psum_pixel * pes_ + pe], c, "partial sum");
+      if (!c.last) {
+        psum_[psum_pixel * pes_ + pe] = static_cast<int32_t>(sum);
+        continue;
+      }
+      // Entry par_base + j holds the channels of drain cycle j, so a tile's parameters are
+      // contiguous.
+      const Parameter& p = params_[c.par_base * static_cast<size_t>(config_.requantisers) + pe];
+      const int64_t biased = wrap_accumulator(sum + p.bias, c, "sum with bias");
+      int y = clamp_to(shift_rne(biased * int64_t{p.multiplier}, p.shift) + c.zp, c.lo, c.hi);
+      if (c.residual) {
+        const int64_t mixed = int64_t{y} * c.add_ma +
+                              int64_t{residual_[(c.res_base + i) * pes_ + pe]} * c.add_mb + c.add_c;
+        y = clamp_to(shift_rne(mixed, c.add_shift) + c.add_zp, c.add_lo, c.add_hi);
+      }
+      output_[(c.out_base + i) * pes_ + pe] = static_cast<int8_t>(y);
+    }
+  }
+}
+
+uint32_t Machine::last_drain_reader(const Command& c) const {
+  const bool residual = c.opcode == isa::Opcode::kLoadRes;
+  const Stamps& stamps = residual ? residual_stamps_ : param_stamps_;
+  const uint64_t count = residual ? c.pixels() : c.entries;
+  return *std::max_element(stamps.read.begin() + c.dst,
+                           stamps.read.begin() + c.dst + static_cast<int64_t>(count));
+}
+
+}  // namespace aap::cyclemodel
