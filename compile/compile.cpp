@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compile/compile.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "compile/emit.h"
+#include "compile/gen/isa.h"
+#include "compile/layout.h"
+#include "compile/ops.h"
+#include "compile/stream.h"
+#include "model/error.h"
+
+namespace aap {
+namespace {
+
+using namespace compiler;
+using isa::Descriptor;
+using isa::Opcode;
+
+constexpr size_t kTrials = 10;
+constexpr uint64_t kAlign = 64;
+
+uint64_t align(uint64_t value) { return (value + kAlign - 1) / kAlign * kAlign; }
+
+std::string refusal(const FitRow& row) {
+  const std::string where = row.where.empty() ? "" : ", " + row.where;
+  const std::string hint = row.key.empty() ? "not possible in hardware"
+                                           : fmt::format("key '{}' is {}", row.key, row.have);
+  return fmt::format("layer '{}'{}: needs {} {}, there are {} ({} too few; {})", row.layer, where,
+                     row.need, row.resource, row.have, row.need - row.have, hint);
+}
+
+class Compiler {
+ public:
+  Compiler(const QNetwork& network, const Config& config, const CompileOptions& options)
+      : network_(network),
+        config_(config),
+        options_(options),
+        lowered_(lower(network, config, options.keep_all)),
+        stream_(config, lowered_.storages),
+        pool_(std::max<uint64_t>(kAlign, static_cast<uint64_t>(config.beat_bytes()))) {}
+
+  Program run() {
+    std::vector<std::string> refusals;
+    for (const Op& op : lowered_.ops) {
+      for (const FitRow& row : check_arithmetic(op, config_)) {
+        if (!row.ok()) refusals.push_back(refusal(row));
+      }
+    }
+    if (lowered_.ops.size() > 0xfffe) throw_input("network has more than 65534 layers");
+    for (size_t i = 0; i < lowered_.ops.size(); ++i) {
+      stream_.begin_layer(static_cast<int>(i));
+      layers_.push_back(describe(lowered_.ops[i]));
+      if (lowered_.ops[i].placed) continue;
+      const std::string problem = compile_layer(lowered_.ops[i], static_cast<int>(i));
+      if (!problem.empty()) refusals.push_back(problem);
+    }
+    if (!refusals.empty()) {
+      std::string text =
+          fmt::format("network '{}' does not fit configuration '{}':", network_.name, config_.name);
+      for (const auto& r : refusals) text += (refusals.size() == 1 ? " " : "\n  ") + r;
+      throw InputError(text);
+    }
+    return finish();
+  }
+
+ private:
+  ProgramLayer describe(const Op& op) const {
+    ProgramLayer layer;
+    layer.name = op.name;
+    layer.op = op.kind;
+    layer.output = op.output;  // a tensor for now; becomes a map in finish()
+    layer.in_channels = op.in_channels;
+    layer.out_channels = op.out_channels;
+    layer.out_height = op.out_height;
+    layer.out_width = op.out_width;
+    layer.kernel_h = op.kernel_h;
+    layer.kernel_w = op.kernel_w;
+    layer.group = config_.group;
+    const int64_t pixels = op.out_height * op.out_width;
+    if (op.conv) {
+      layer.macs_dense = op.layer->weights.size() * pixels;
+    } else if (!op.placed) {
+      layer.macs_dense = op.out_channels * op.kernel_h * op.kernel_w * pixels;
+    }
+    return layer;
+  }
+
+  // "" or why the layer cannot run.
+  std::string compile_layer(const Op& op, int index) {
+    const LayerItems items(op, config_, options_.dense);
+    ProgramLayer& layer = layers_.back();
+    layer.keep = items.keep();
+    layer.macs_kept = items.kept() * op.out_height * op.out_width;
+    layer.ideal_cycles = ceil_div(layer.macs_kept, config_.multipliers());
+    const Search found = search(op, config_, items, pool_);
+    if (found.choices.empty()) return no_fit(op, items);
+    Emitter emitter({config_, lowered_, op, items, index, options_.dense, stream_, pool_});
+    const auto mark = stream_.mark();
+    const Choice* best = nullptr;
+    double best_time = std::numeric_limits<double>::infinity();
+    size_t tried = 0;
+    for (const Choice& choice : found.choices) {
+      if (tried >= kTrials && best != nullptr) break;
+      ++tried;
+      if (emitter.run(choice, false, best_time) && stream_.now() < best_time) {
+        best_time = stream_.now();
+        best = &choice;
+      }
+      stream_.rewind(mark);
+    }
+    if (best == nullptr) return no_fit(op, items);
+    if (!emitter.run(*best, true, std::numeric_limits<double>::infinity())) {
+      throw std::logic_error("a tiling that fitted does not fit");
+    }
+    return "";
+  }
+
+  std::string no_fit(const Op& op, const LayerItems& items) const {
+    for (const FitRow& row : smallest_needs(op, config_, items)) {
+      if (!row.ok()) return refusal(row);
+    }
+    return fmt::format("layer '{}': no tiling found, smallest needs fit", op.name);
+  }
+
+  Program finish() {
+    auto& queues = stream_.queues();
+    const auto order = program_order(queues);
+    assign_tokens(queues);
+    Program program;
+    program.network = network_.name;
+    program.config_name = config_.name;
+    program.config_hash = config_.hash();
+    program.base = options_.base;
+    program.descriptor_address = options_.base;
+    const uint64_t count = order.size() + 2;
+    if (count > 0xffff) {
+      throw_input(
+          "network '{}' needs {} descriptors, a program holds 65535 at most ({} too many; "
+          "larger buffers in the configuration make larger tiles)",
+          network_.name, count, count - 0xffff);
+    }
+    program.descriptor_count = static_cast<uint32_t>(count);
+    const uint64_t data = align(count * isa::kDescriptorBytes);
+    const uint64_t maps = align(data + pool_.size());
+    const uint64_t size = maps + align(lowered_.map_bytes);
+    check_memory(size, lowered_.map_bytes);
+    program.memory_size = static_cast<uint32_t>(size);
+    program.image.assign(data, 0);
+    const auto section = pool_.section();
+    program.image.insert(program.image.end(), section.begin(), section.end());
+    uint32_t at = 0;
+    auto append = [&](Descriptor d) {
+      d.seal();
+      for (const uint32_t word : d.words) {
+        for (int b = 0; b < 4; ++b) program.image[at++] = static_cast<uint8_t>(word >> 8 * b);
+      }
+    };
+    Descriptor check(Opcode::kCheck);
+    check.set(isa::check::kConfigHash, program.config_hash);
+    check.set(isa::check::kVersion, isa::kVersion);
+    append(check);
+    for (const auto& [unit, i] : order) {
+      Instr& instr = queues[unit][static_cast<size_t>(i)];
+      uint64_t address = options_.base + instr.address.offset;
+      if (instr.address.kind == Address::kData) address += data;
+      if (instr.address.kind == Address::kMap) {
+        address += maps + lowered_.storages[static_cast<size_t>(instr.address.storage)].offset;
+      }
+      if (instr.address.kind != Address::kNone) instr.descriptor.set(isa::load_act::kAddr, address);
+      instr.descriptor.set(isa::header::kLayer, static_cast<uint64_t>(instr.layer));
+      append(instr.descriptor);
+      count_work(instr.descriptor, layers_[static_cast<size_t>(instr.layer)]);
+    }
+    append(Descriptor(Opcode::kEnd));
+    add_maps(program, options_.base + maps);
+    program.softmax_on_host = network_.softmax_on_host;
+    program.input_mean = network_.input_mean;
+    program.input_std = network_.input_std;
+    return program;
+  }
+
+  void check_memory(uint64_t size, uint64_t maps) const {
+    const uint64_t space = uint64_t{1} << config_.axi_addr_width;
+    const uint64_t limit =
+        options_.memory_limit == 0 ? space : std::min<uint64_t>(space, options_.memory_limit);
+    const uint64_t end = options_.base + size;
+    if (end > limit || size > 0xffffffff) {
+      throw_input(
+          "network '{}' needs {} bytes of memory from address {} ({} of them feature maps{}), "
+          "the limit is {} ({} too few; key 'axi_addr_width' is {})",
+          network_.name, size, options_.base, maps,
+          options_.keep_all ? ", all kept; reusing dead ones needs fewer" : "", limit,
+          end - std::min(end, limit), config_.axi_addr_width);
+    }
+  }
+
+  void count_work(const Descriptor& d, ProgramLayer& layer) const {
+    const int64_t ab = config_.beat_bytes();
+    auto entries = [&](int64_t beats) {
+      const int64_t bytes = int64_t{d.get(isa::load_wgt::kEntries)} * beats * ab;
+      layer.read_bytes += bytes;
+      return bytes;
+    };
+    const int64_t blocks = int64_t{d.get(isa::load_act::kCols)} * d.get(isa::load_act::kRows);
+    switch (d.opcode()) {
+      case Opcode::kLoadAct:
+      case Opcode::kLoadRes:
+        layer.read_bytes += blocks * d.get(isa::load_act::kPlanes) * config_.block_bytes();
+        break;
+      case Opcode::kLoadWgt: {
+        const int64_t bytes = entries(config_.row_beats());
+        const int64_t weights = int64_t{d.get(isa::load_wgt::kEntries)} * config_.multipliers();
+        layer.weight_bytes += weights;
+        layer.index_bytes += bytes - weights;
+        break;
+      }
+      case Opcode::kLoadTab:
+        entries(config_.table_beats());
+        break;
+      case Opcode::kLoadPar:
+        entries(config_.param_beats());
+        break;
+      case Opcode::kExec:
+        layer.array_cycles +=
+            blocks * std::max<int64_t>(int64_t{d.get(isa::exec::kSteps)} * d.get(isa::exec::kKeep),
+                                       config_.drain_cycles());
+        break;
+      case Opcode::kStore:
+        layer.write_bytes += blocks * d.get(isa::store::kPlanes) * config_.block_bytes();
+        break;
+      default:
+        break;
+    }
+  }
+
+  // One map for each tensor that is in memory.
+  void add_maps(Program& program, uint64_t address) {
+    std::vector<int> map_of(network_.tensors.size(), -1);
+    for (size_t t = 0; t < network_.tensors.size(); ++t) {
+      const Plane& place = lowered_.tensors[t];
+      if (place.storage < 0) continue;
+      const QTensorInfo& info = network_.tensors[t];
+      const Storage& storage = lowered_.storages[static_cast<size_t>(place.storage)];
+      FeatureMap map;
+      map.name = info.name;
+      map.tensor = static_cast<int>(t);
+      map.channels = info.channels;
+      map.height = info.height;
+      map.width = info.width;
+      map.plane_stride = static_cast<uint32_t>(storage.plane_bytes(config_));
+      map.address = static_cast<uint32_t>(address + storage.offset +
+                                          static_cast<uint64_t>(place.plane) * map.plane_stride);
+      map.base = program.base;
+      map.scale = info.scale;
+      map.zero_point = info.zero_point;
+      map_of[t] = static_cast<int>(program.maps.size());
+      program.maps.push_back(map);
+    }
+    for (ProgramLayer& layer : layers_) layer.output = map_of[static_cast<size_t>(layer.output)];
+    program.layers = layers_;
+    program.input = map_of[static_cast<size_t>(network_.input)];
+    program.output = map_of[static_cast<size_t>(network_.output)];
+  }
+
+  const QNetwork& network_;
+  const Config& config_;
+  const CompileOptions& options_;
+  Lowered lowered_;
+  Stream stream_;
+  DataPool pool_;
+  std::vector<ProgramLayer> layers_;
+};
+
+}  // namespace
+
+Program compile(const QNetwork& network, const Config& config, const CompileOptions& options) {
+  validate(network);
+  if (options.base % kAlign != 0) {
+    throw_input("base address {} is not a multiple of {}", options.base, kAlign);
+  }
+  return Compiler(network, config, options).run();
+}
+
+}  // namespace aap

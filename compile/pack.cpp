@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compile/pack.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "model/error.h"
+
+namespace aap::compiler {
+namespace {
+
+void put(std::vector<uint8_t>& bytes, size_t at, uint64_t value, int n) {
+  for (int i = 0; i < n; ++i)
+    bytes[at + static_cast<size_t>(i)] = static_cast<uint8_t>(value >> 8 * i);
+}
+
+// Deals the items of each class (banks that hold the same groups) round robin to its lanes.
+void deal(LanePlan& plan, const Config& config, int wrap) {
+  const int nb = config.block_groups(), copies = config.superbanks() / wrap;
+  std::vector<int> dealt(static_cast<size_t>(wrap * nb), 0);
+  std::vector<std::pair<int, int>> place(plan.items.size());  // step, lane
+  for (size_t i = 0; i < plan.items.size(); ++i) {
+    const Item& item = plan.items[i];
+    const int residue = item.block % wrap;
+    const int n = dealt[static_cast<size_t>(residue * nb + item.part)]++;
+    place[i] = {n / copies, (residue + n % copies * wrap) * nb + item.part};
+    plan.steps = std::max(plan.steps, n / copies + 1);
+  }
+  plan.slots.assign(static_cast<size_t>(plan.steps * config.lanes), -1);
+  for (size_t i = 0; i < place.size(); ++i) {
+    plan.slots[static_cast<size_t>(place[i].first * config.lanes + place[i].second)] =
+        static_cast<int32_t>(i);
+  }
+}
+
+// Maximum: a PE takes one proposal per cycle, so a group (the channels of some PEs) appears once a
+// step. The groups with most positions left choose their lanes first.
+void deal_max(LanePlan& plan, const Config& config, int wrap) {
+  const int nb = config.block_groups(), nsb = config.superbanks();
+  std::map<std::pair<int, int>, std::vector<int32_t>> left;  // (block, part) -> items
+  for (size_t i = 0; i < plan.items.size(); ++i) {
+    left[{plan.items[i].block, plan.items[i].part}].push_back(static_cast<int32_t>(i));
+  }
+  std::vector<std::vector<int32_t>*> queues;
+  for (auto& [group, items] : left) queues.push_back(&items);
+  for (size_t done = 0; done < plan.items.size();) {
+    std::stable_sort(queues.begin(), queues.end(),
+                     [](const auto* a, const auto* b) { return a->size() > b->size(); });
+    plan.slots.resize(plan.slots.size() + static_cast<size_t>(config.lanes), -1);
+    int32_t* step = &plan.slots[static_cast<size_t>(plan.steps++ * config.lanes)];
+    for (auto* queue : queues) {
+      if (queue->empty()) continue;
+      const Item& item = plan.items[static_cast<size_t>(queue->back())];
+      for (int s = item.block % wrap; s < nsb; s += wrap) {
+        int32_t& slot = step[s * nb + item.part];
+        if (slot >= 0) continue;
+        slot = queue->back();
+        queue->pop_back();
+        ++done;
+        break;
+      }
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<Item> collect_items(const Op& op, const Config& config, bool dense, int64_t m0,
+                                int64_t m1, const Chunk& chunk) {
+  const int64_t g = config.group, nb = config.block_groups();
+  const int64_t nky = chunk.ky1 - chunk.ky0, nkx = chunk.kx1 - chunk.kx0;
+  std::vector<int32_t> block_of(op.in.size(), -1);
+  for (size_t i = 0; i < chunk.planes.size(); ++i) {
+    block_of[static_cast<size_t>(chunk.planes[i])] = static_cast<int32_t>(i);
+  }
+  std::vector<int16_t> counts(chunk.planes.size() * static_cast<size_t>(nb * nky * nkx), 0);
+  for (int64_t m = m0; m < m1; ++m) {
+    const auto [first, last] = op.groups_of(m, g);
+    for (int64_t group = first; group <= last; ++group) {
+      const int32_t block = block_of[static_cast<size_t>(group / nb)];
+      if (block < 0) continue;
+      for (int64_t ky = chunk.ky0; ky < chunk.ky1; ++ky) {
+        for (int64_t kx = chunk.kx0; kx < chunk.kx1; ++kx) {
+          int16_t n = 0;
+          op.for_weights(m, group, g, ky, kx, [&](int, int w) {
+            n = static_cast<int16_t>(n + (dense || w != 0 ? 1 : 0));
+          });
+          const int64_t at =
+              ((block * nb + group % nb) * nky + (ky - chunk.ky0)) * nkx + (kx - chunk.kx0);
+          counts[static_cast<size_t>(at)] = std::max(counts[static_cast<size_t>(at)], n);
+        }
+      }
+    }
+  }
+  std::vector<Item> items;
+  size_t at = 0;
+  for (size_t block = 0; block < chunk.planes.size(); ++block) {
+    for (int64_t part = 0; part < nb; ++part) {
+      for (int64_t ky = chunk.ky0; ky < chunk.ky1; ++ky) {
+        for (int64_t kx = chunk.kx0; kx < chunk.kx1; ++kx, ++at) {
+          if (counts[at] == 0) continue;
+          items.push_back({static_cast<int32_t>(block), static_cast<int16_t>(part),
+                           static_cast<int16_t>(ky), static_cast<int16_t>(kx), counts[at]});
+        }
+      }
+    }
+  }
+  return items;
+}
+
+LanePlan assign_lanes(std::vector<Item> items, const Config& config, int wrap, bool max) {
+  LanePlan plan;
+  plan.items = std::move(items);
+  for (const Item& item : plan.items) plan.keep = std::max<int>(plan.keep, item.count);
+  if (max) {
+    deal_max(plan, config, wrap);
+  } else {
+    deal(plan, config, wrap);
+  }
+  if (plan.steps == 0) {  // all weights are zero: one idle step, so that bias and clamp still run
+    plan.steps = 1;
+    plan.slots.assign(static_cast<size_t>(config.lanes), -1);
+  }
+  return plan;
+}
+
+std::vector<uint8_t> pack_weights(const Op& op, const Config& config, bool dense, int64_t m0,
+                                  int64_t m1, const Chunk& chunk, const LanePlan& plan, int first,
+                                  int steps) {
+  const int bits = 8 + config.index_width(), lanes = config.lanes;
+  const auto row_bytes = static_cast<size_t>(config.row_beats() * config.beat_bytes());
+  std::vector<uint8_t> bytes(row_bytes * static_cast<size_t>(steps * plan.keep), 0);
+  for (int s = 0; s < steps; ++s) {
+    for (int lane = 0; lane < lanes; ++lane) {
+      const int32_t slot = plan.slots[static_cast<size_t>((first + s) * lanes + lane)];
+      if (slot < 0) continue;
+      const Item& item = plan.items[static_cast<size_t>(slot)];
+      const int64_t group =
+          int64_t{chunk.planes[static_cast<size_t>(item.block)]} * config.block_groups() +
+          item.part;
+      for (int64_t m = m0; m < m1; ++m) {
+        int k = 0;
+        op.for_weights(m, group, config.group, item.ky, item.kx, [&](int index, int w) {
+          if (!dense && w == 0) return;
+          uint8_t* row = &bytes[row_bytes * static_cast<size_t>(s * plan.keep + k)];
+          const int64_t bit = ((m - m0) * lanes + lane) * bits;
+          const uint32_t value = (static_cast<uint32_t>(w) & 0xff) | static_cast<uint32_t>(index)
+                                                                         << 8;
+          const uint32_t shifted = value << (bit % 8);
+          row[bit / 8] = static_cast<uint8_t>(row[bit / 8] | (shifted & 0xff));
+          row[bit / 8 + 1] = static_cast<uint8_t>(row[bit / 8 + 1] | (shifted >> 8 & 0xff));
+          if (shifted >> 16 != 0) {
+            row[bit / 8 + 2] = static_cast<uint8_t>(row[bit / 8 + 2] | (shifted >> 16));
+          }
+          ++k;
+        });
+      }
+    }
+  }
+  return bytes;
+}
+
+std::vector<uint8_t> pack_table(const Op& op, const Config& config, const Chunk& chunk,
+                                const LanePlan& plan, int first, int steps, int wrap,
+                                int64_t row_words, int64_t plane_words, int64_t row_step) {
+  const auto entry = static_cast<size_t>(config.table_beats() * config.beat_bytes());
+  std::vector<uint8_t> bytes(entry * static_cast<size_t>(steps), 0);
+  for (int s = 0; s < steps; ++s) {
+    for (int lane = 0; lane < config.lanes; ++lane) {
+      const int32_t slot = plan.slots[static_cast<size_t>((first + s) * config.lanes + lane)];
+      if (slot < 0) continue;  // weight 0; offset 0 is a word of the block
+      const Item& item = plan.items[static_cast<size_t>(slot)];
+      const int64_t dy = (item.ky - chunk.ky0) * op.dilation_h / row_step;
+      const int64_t dx = (item.kx - chunk.kx0) * op.dilation_w;
+      const int64_t offset = item.block / wrap * plane_words + dy * row_words + dx;
+      put(bytes, entry * static_cast<size_t>(s) + static_cast<size_t>(2 * lane),
+          static_cast<uint64_t>(offset), 2);
+    }
+  }
+  return bytes;
+}
+
+std::vector<uint8_t> pack_params(const Op& op, const Config& config, int64_t m0,
+                                 int region_params) {
+  const auto entry = static_cast<size_t>(config.param_beats() * config.beat_bytes());
+  std::vector<uint8_t> bytes(entry * static_cast<size_t>(config.drain_cycles()), 0);
+  for (int i = 0; i < config.pes; ++i) {
+    const int64_t m = m0 + i;
+    if (m >= op.out_channels) break;
+    const Requantisation& r =
+        op.requant[static_cast<size_t>(op.conv ? m : static_cast<int64_t>(region_params))];
+    const int64_t bias = op.conv ? op.layer->bias[static_cast<size_t>(m)] : op.bias;
+    const size_t at = entry * static_cast<size_t>(i / config.requantisers) +
+                      8 * static_cast<size_t>(i % config.requantisers);
+    put(bytes, at, static_cast<uint64_t>(bias), 4);
+    put(bytes, at + 4, r.multiplier | static_cast<uint64_t>(r.shift) << 24, 4);
+  }
+  return bytes;
+}
+
+int DataPool::intern(std::vector<uint8_t> bytes) {
+  const auto [it, fresh] = index_.emplace(std::move(bytes), static_cast<int>(blocks_.size()));
+  if (fresh) blocks_.push_back({&it->first, -1});
+  return it->second;
+}
+
+int DataPool::reserve() {
+  blocks_.push_back({});
+  return static_cast<int>(blocks_.size()) - 1;
+}
+
+void DataPool::fill(int id, std::vector<uint8_t> bytes) {
+  const auto [it, fresh] = index_.emplace(std::move(bytes), id);
+  blocks_[static_cast<size_t>(id)].bytes = &it->first;
+  if (!fresh) {  // the contents exist: share their place
+    blocks_[static_cast<size_t>(id)].offset = static_cast<int64_t>(offset(it->second));
+  }
+}
+
+uint64_t DataPool::offset(int id) {
+  Block& block = blocks_[static_cast<size_t>(id)];
+  if (block.offset < 0) {
+    block.offset = static_cast<int64_t>(size_);
+    size_ += (block.bytes->size() + align_ - 1) / align_ * align_;
+  }
+  return static_cast<uint64_t>(block.offset);
+}
+
+std::vector<uint8_t> DataPool::section() const {
+  std::vector<uint8_t> bytes(size_, 0);
+  for (const Block& block : blocks_) {
+    if (block.bytes == nullptr || block.offset < 0) continue;
+    std::copy(block.bytes->begin(), block.bytes->end(), bytes.begin() + block.offset);
+  }
+  return bytes;
+}
+
+}  // namespace aap::compiler

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading and writing program files. Format: docs/program_format.md.
+#include "compile/program.h"
+
+#include <unistd.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "compile/gen/isa.h"
+#include "model/error.h"
+
+namespace aap {
+namespace {
+
+using nlohmann::json;
+
+constexpr char kMagic[4] = {'A', 'A', 'P', 'P'};
+constexpr size_t kHeaderBytes = 32;
+constexpr uint64_t kMostJson = 64ULL << 20;
+
+void put32(std::string& out, uint32_t v) {
+  for (int i = 0; i < 4; ++i) out.push_back(static_cast<char>(v >> 8 * i & 0xff));
+}
+
+uint32_t get32(const std::string& in, size_t at) {
+  uint32_t v = 0;
+  for (size_t i = 0; i < 4; ++i)
+    v |= static_cast<uint32_t>(static_cast<uint8_t>(in[at + i])) << 8 * i;
+  return v;
+}
+
+uint32_t crc(const char* data, size_t size) {
+  uLong c = crc32(0, nullptr, 0);
+  while (size > 0) {
+    const size_t n = std::min<size_t>(size, 1U << 30);
+    c = crc32(c, reinterpret_cast<const Bytef*>(data), static_cast<uInt>(n));
+    data += n;
+    size -= n;
+  }
+  return static_cast<uint32_t>(c);
+}
+
+json to_json(const FeatureMap& m) {
+  return {{"name", m.name},
+          {"tensor", m.tensor},
+          {"channels", m.channels},
+          {"height", m.height},
+          {"width", m.width},
+          {"address", m.address},
+          {"plane_stride", m.plane_stride},
+          {"scale", m.scale},
+          {"zero_point", m.zero_point}};
+}
+
+json to_json(const ProgramLayer& l) {
+  return {{"name", l.name},
+          {"op", l.op},
+          {"output", l.output},
+          {"in_channels", l.in_channels},
+          {"out_channels", l.out_channels},
+          {"out_height", l.out_height},
+          {"out_width", l.out_width},
+          {"kernel_h", l.kernel_h},
+          {"kernel_w", l.kernel_w},
+          {"keep", l.keep},
+          {"group", l.group},
+          {"macs_dense", l.macs_dense},
+          {"macs_kept", l.macs_kept},
+          {"array_cycles", l.array_cycles},
+          {"ideal_cycles", l.ideal_cycles},
+          {"weight_bytes", l.weight_bytes},
+          {"index_bytes", l.index_bytes},
+          {"read_bytes", l.read_bytes},
+          {"write_bytes", l.write_bytes}};
+}
+
+void from_json(const json& j, FeatureMap& m) {
+  j.at("name").get_to(m.name);
+  j.at("tensor").get_to(m.tensor);
+  j.at("channels").get_to(m.channels);
+  j.at("height").get_to(m.height);
+  j.at("width").get_to(m.width);
+  j.at("address").get_to(m.address);
+  j.at("plane_stride").get_to(m.plane_stride);
+  j.at("scale").get_to(m.scale);
+  j.at("zero_point").get_to(m.zero_point);
+}
+
+void from_json(const json& j, ProgramLayer& l) {
+  j.at("name").get_to(l.name);
+  j.at("op").get_to(l.op);
+  j.at("output").get_to(l.output);
+  j.at("in_channels").get_to(l.in_channels);
+  j.at("out_channels").get_to(l.out_channels);
+  j.at("out_height").get_to(l.out_height);
+  j.at("out_width").get_to(l.out_width);
+  j.at("kernel_h").get_to(l.kernel_h);
+  j.at("kernel_w").get_to(l.kernel_w);
+  j.at("keep").get_to(l.keep);
+  j.at("group").get_to(l.group);
+  j.at("macs_dense").get_to(l.macs_dense);
+  j.at("macs_kept").get_to(l.macs_kept);
+  j.at("array_cycles").get_to(l.array_cycles);
+  j.at("ideal_cycles").get_to(l.ideal_cycles);
+  j.at("weight_bytes").get_to(l.weight_bytes);
+  j.at("index_bytes").get_to(l.index_bytes);
+  j.at("read_bytes").get_to(l.read_bytes);
+  j.at("write_bytes").get_to(l.write_bytes);
+}
+
+std::string metadata(const Program& p) {
+  json j = {{"network", p.network},
+            {"config", p.config_name},
+            {"base", p.base},
+            {"memory_size", p.memory_size},
+            {"descriptor_address", p.descriptor_address},
+            {"descriptor_count", p.descriptor_count},
+            {"input", p.input},
+            {"output", p.output},
+            {"softmax_on_host", p.softmax_on_host},
+            {"input_mean", p.input_mean},
+            {"input_std", p.input_std},
+            {"maps", json::array()},
+            {"layers", json::array()}};
+  for (const FeatureMap& m : p.maps) j["maps"].push_back(to_json(m));
+  for (const ProgramLayer& l : p.layers) j["layers"].push_back(to_json(l));
+  return j.dump();
+}
+
+void parse_metadata(const std::string& text, Program& p) {
+  const json j = json::parse(text);
+  j.at("network").get_to(p.network);
+  j.at("config").get_to(p.config_name);
+  j.at("base").get_to(p.base);
+  j.at("memory_size").get_to(p.memory_size);
+  j.at("descriptor_address").get_to(p.descriptor_address);
+  j.at("descriptor_count").get_to(p.descriptor_count);
+  j.at("input").get_to(p.input);
+  j.at("output").get_to(p.output);
+  j.at("softmax_on_host").get_to(p.softmax_on_host);
+  j.at("input_mean").get_to(p.input_mean);
+  j.at("input_std").get_to(p.input_std);
+  for (const json& m : j.at("maps")) {
+    from_json(m, p.maps.emplace_back());
+    p.maps.back().base = p.base;
+  }
+  for (const json& l : j.at("layers")) from_json(l, p.layers.emplace_back());
+}
+
+// The sizes that later code relies on without asking again.
+void check_sizes(const Program& p, const std::string& path) {
+  auto require = [&](bool ok, const std::string& what) {
+    if (!ok) throw_input("{}: program file: {}", path, what);
+  };
+  const uint64_t end = uint64_t{p.base} + p.memory_size;
+  require(p.image.size() <= p.memory_size,
+          fmt::format("image of {} bytes in {} bytes of memory", p.image.size(), p.memory_size));
+  require(end <= uint64_t{1} << 32, "memory ends beyond 2^32");
+  require(p.descriptor_count >= 1 && p.descriptor_count <= 65535,
+          fmt::format("{} descriptors, legal is 1..65535", p.descriptor_count));
+  require(p.descriptor_address >= p.base && p.descriptor_address % isa::kDescriptorBytes == 0 &&
+              p.descriptor_address - uint64_t{p.base} +
+                      uint64_t{p.descriptor_count} * isa::kDescriptorBytes <=
+                  p.image.size(),
+          "descriptors lie outside the image");
+  const auto maps = static_cast<int>(p.maps.size());
+  require(p.input >= 0 && p.input < maps, "no such input map");
+  require(p.output >= 0 && p.output < maps, "no such output map");
+  for (const ProgramLayer& l : p.layers) {
+    require(l.output >= -1 && l.output < maps, fmt::format("layer '{}' has no output map", l.name));
+  }
+  for (const FeatureMap& m : p.maps) {
+    constexpr int64_t kMost = 1 << 24;
+    require(m.channels >= 1 && m.height >= 1 && m.width >= 1 && m.channels <= kMost &&
+                m.height <= kMost && m.width <= kMost && m.address >= p.base,
+            fmt::format("map '{}' has a bad shape or address", m.name));
+    // A plane holds B bytes per pixel; B divides the stride.
+    const int64_t pixels = m.height * m.width;
+    require(m.plane_stride > 0 && m.plane_stride % pixels == 0,
+            fmt::format("map '{}' has a bad plane stride", m.name));
+    const int64_t block = m.plane_stride / pixels;
+    const auto planes = static_cast<uint64_t>((m.channels + block - 1) / block);
+    require(m.address + planes * m.plane_stride <= end,
+            fmt::format("map '{}' lies outside the memory", m.name));
+  }
+}
+
+int64_t block_bytes(const FeatureMap& map, const Config& config) {
+  const int64_t b = config.block_bytes();
+  if (int64_t{map.plane_stride} != map.height * map.width * b) {
+    throw_input("map '{}': plane stride {} does not suit configuration '{}' ({} channels a block)",
+                map.name, map.plane_stride, config.name, b);
+  }
+  return b;
+}
+
+}  // namespace
+
+void write_program(const Program& program, const std::string& path) {
+  const std::string meta = metadata(program);
+  std::string out(kMagic, 4);
+  put32(out, Program::kFormatVersion);
+  put32(out, program.config_hash);
+  put32(out, static_cast<uint32_t>(meta.size()));
+  put32(out, static_cast<uint32_t>(program.image.size()));
+  put32(out, 0);
+  put32(out, 0);
+  put32(out, crc(out.data(), out.size()));
+  out += meta;
+  out.append(reinterpret_cast<const char*>(program.image.data()), program.image.size());
+  put32(out, crc(out.data(), out.size()));
+
+  const std::string temporary = fmt::format("{}.tmp{}", path, getpid());
+  std::ofstream file(temporary, std::ios::binary);
+  file.write(out.data(), static_cast<std::streamsize>(out.size()));
+  file.close();
+  if (!file || std::rename(temporary.c_str(), path.c_str()) != 0) {
+    std::remove(temporary.c_str());
+    throw_input("{}: cannot write the program file", path);
+  }
+}
+
+Program read_program(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw_input("{}: cannot open the program file", path);
+  std::string in(kHeaderBytes, '\0');
+  file.read(in.data(), static_cast<std::streamsize>(kHeaderBytes));
+  if (file.gcount() < 4 || std::memcmp(in.data(), kMagic, 4) != 0) {
+    throw_input("{}: not a program file (magic AAPP missing)", path);
+  }
+  if (file.gcount() < static_cast<std::streamsize>(kHeaderBytes)) {
+    throw_input("{}: program file truncated in its header", path);
+  }
+  if (get32(in, 4) != Program::kFormatVersion) {
+    throw_input("{}: program file has format version {}, this tool reads {}", path, get32(in, 4),
+                Program::kFormatVersion);
+  }
+  if (crc(in.data(), kHeaderBytes - 4) != get32(in, kHeaderBytes - 4)) {
+    throw_input("{}: program file has a damaged header (checksum)", path);
+  }
+  const uint64_t meta = get32(in, 12), image = get32(in, 16);
+  file.seekg(0, std::ios::end);
+  const auto size = static_cast<uint64_t>(file.tellg());
+  const uint64_t expected = kHeaderBytes + meta + image + 4;
+  if (meta > kMostJson || size != expected) {
+    throw_input("{}: program file has {} bytes, its header says {}{}", path, size, expected,
+                size < expected ? " (truncated)" : "");
+  }
+  in.resize(expected);
+  file.seekg(0);
+  file.read(in.data(), static_cast<std::streamsize>(expected));
+  if (!file) throw_input("{}: cannot read the program file", path);
+  if (crc(in.data(), expected - 4) != get32(in, expected - 4)) {
+    throw_input("{}: program file is damaged (checksum)", path);
+  }
+  Program program;
+  program.config_hash = get32(in, 8);
+  try {
+    parse_metadata(in.substr(kHeaderBytes, meta), program);
+  } catch (const json::exception& e) {
+    throw_input("{}: program file: bad metadata: {}", path, e.what());
+  }
+  const auto* bytes = reinterpret_cast<const uint8_t*>(in.data()) + kHeaderBytes + meta;
+  program.image.assign(bytes, bytes + image);
+  check_sizes(program, path);
+  return program;
+}
+
+void require_config(const Program& program, const Config& config) {
+  if (program.config_hash == config.hash()) return;
+  throw_input("program for configuration '{}' (hash {:08x}) on configuration '{}' (hash {:08x})",
+              program.config_name, program.config_hash, config.name, config.hash());
+}
+
+void place_tensor(const FeatureMap& map, const Config& config, const Int8Tensor& chw,
+                  uint8_t* memory) {
+  const int64_t b = block_bytes(map, config), pixels = map.height * map.width;
+  if (chw.shape != Shape{map.channels, map.height, map.width}) {
+    throw_input("map '{}': tensor of {} values where [{}, {}, {}] is expected", map.name,
+                chw.size(), map.channels, map.height, map.width);
+  }
+  for (int64_t c = 0; c < map.channels; ++c) {
+    uint8_t* plane = memory + (map.address - map.base) + c / b * map.plane_stride + c % b;
+    for (int64_t p = 0; p < pixels; ++p) {
+      plane[p * b] = static_cast<uint8_t>(chw.data[static_cast<size_t>(c * pixels + p)]);
+    }
+  }
+}
+
+Int8Tensor fetch_tensor(const FeatureMap& map, const Config& config, const uint8_t* memory) {
+  const int64_t b = block_bytes(map, config), pixels = map.height * map.width;
+  Int8Tensor chw({map.channels, map.height, map.width});
+  for (int64_t c = 0; c < map.channels; ++c) {
+    const uint8_t* plane = memory + (map.address - map.base) + c / b * map.plane_stride + c % b;
+    for (int64_t p = 0; p < pixels; ++p) {
+      chw.data[static_cast<size_t>(c * pixels + p)] = static_cast<int8_t>(plane[p * b]);
+    }
+  }
+  return chw;
+}
+
+}  // namespace aap
