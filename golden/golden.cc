@@ -12,12 +12,18 @@ namespace {
 Int8Tensor run_layer(const QLayer& layer, const QTensorInfo& y,
                      const std::vector<golden::Operand>& x) {
   switch (layer.op) {
-    case QOp::kConv: return golden::conv(layer, x[0], y);
-    case QOp::kMaxPool: return golden::max_pool(layer, x[0], y);
-    case QOp::kAveragePool: return golden::average_pool(layer, x[0], y);
-    case QOp::kAdd: return golden::add(layer, x[0], x[1], y);
-    case QOp::kConcat: return golden::concat(layer, x, y);
-    case QOp::kIdentity: return golden::identity(layer, x[0], y);
+    case QOp::kConv:
+      return golden::conv(layer, x[0], y);
+    case QOp::kMaxPool:
+      return golden::max_pool(layer, x[0], y);
+    case QOp::kAveragePool:
+      return golden::average_pool(layer, x[0], y);
+    case QOp::kAdd:
+      return golden::add(layer, x[0], x[1], y);
+    case QOp::kConcat:
+      return golden::concat(layer, x, y);
+    case QOp::kIdentity:
+      return golden::identity(layer, x[0], y);
   }
   throw_input("layer '{}': unknown operation {}", layer.name, static_cast<int>(layer.op));
 }

@@ -34,7 +34,8 @@ void add_products(int64_t* sums, const int8_t* values, int8_t weight, int64_t co
 // Sums of this many products of two int8 cannot leave int32; longer reductions are summed in int64.
 constexpr int64_t kInt32Taps = INT32_MAX / (128 * 128);
 
-// Bytes of gathered values worked on at once, so that they stay in a processor's second-level cache.
+// Bytes of gathered values worked on at once, so that they stay in a processor's second-level
+// cache.
 constexpr int64_t kGatherBytes = 256 * 1024;
 
 // The pixel as an index into the output plane, so that no one divides for the usual case.
@@ -68,7 +69,8 @@ void gather_row(const int8_t* row, int64_t row_width, int64_t stride_w, int64_t 
     if (inside > ox) std::copy_n(row + ox + shift, inside - ox, out + ox);
     ox = inside;
   } else {
-    for (; ox < width && ox * stride_w + shift < row_width; ++ox) out[ox] = row[ox * stride_w + shift];
+    for (; ox < width && ox * stride_w + shift < row_width; ++ox)
+      out[ox] = row[ox * stride_w + shift];
   }
   for (; ox < width; ++ox) out[ox] = padding;
 }

@@ -163,8 +163,8 @@ Wide conv_sums(const Call& call, size_t x_input, size_t w_input, int64_t zx,
   return y;
 }
 
-// Sums of (a - za) * (b - zb) over k. a [..., M, K], b [..., K, N]; leading extents broadcast. za is
-// one value or one for each row, zb one value or one for each column.
+// Sums of (a - za) * (b - zb) over k. a [..., M, K], b [..., K, N]; leading extents broadcast. za
+// is one value or one for each row, zb one value or one for each column.
 Wide matmul_sums(const Call& call, size_t a_input, size_t za_input, size_t b_input,
                  size_t zb_input) {
   Wide a = integers(call, a_input), b = integers(call, b_input);
@@ -200,10 +200,9 @@ Wide matmul_sums(const Call& call, size_t a_input, size_t za_input, size_t b_inp
       for (int64_t n = 0; n < N; ++n) {
         int64_t sum = 0;
         for (int64_t k = 0; k < K; ++k) {
-          sum += (a.values[static_cast<size_t>((at_a * M + m) * K + k)] -
-                  za[static_cast<size_t>(m)]) *
-                 (b.values[static_cast<size_t>((at_b * K + k) * N + n)] -
-                  zb[static_cast<size_t>(n)]);
+          sum +=
+              (a.values[static_cast<size_t>((at_a * M + m) * K + k)] - za[static_cast<size_t>(m)]) *
+              (b.values[static_cast<size_t>((at_b * K + k) * N + n)] - zb[static_cast<size_t>(n)]);
         }
         y.values.push_back(sum);
       }
@@ -219,9 +218,9 @@ Constant conv_integer(const Call& call) {
 
 // x, x_scale, x_zero_point, w, w_scale, w_zero_point, y_scale, y_zero_point, B
 Constant qlinear_conv(const Call& call) {
-  const Wide sums = conv_sums(call, 0, 3, scalar_zero_point(call, 2),
-                              [&](int64_t M) { return zero_points(call, 5, M); },
-                              call.has(8) ? integers(call, 8).values : std::vector<int64_t>{});
+  const Wide sums = conv_sums(
+      call, 0, 3, scalar_zero_point(call, 2), [&](int64_t M) { return zero_points(call, 5, M); },
+      call.has(8) ? integers(call, 8).values : std::vector<int64_t>{});
   const float sx = for_each_of(call, 1, floats(call, 1).data, 1)[0];
   const float sy = for_each_of(call, 6, floats(call, 6).data, 1)[0];
   const int64_t M = sums.shape[1], pixels = sums.shape[2] * sums.shape[3];
@@ -244,9 +243,8 @@ Constant qlinear_matmul(const Call& call) {
   const auto sa = for_each_of(call, 1, floats(call, 1).data, static_cast<int64_t>(M));
   const auto sb = for_each_of(call, 4, floats(call, 4).data, static_cast<int64_t>(N));
   const float sy = for_each_of(call, 6, floats(call, 6).data, 1)[0];
-  return requantised(call, sums, 7, [&](size_t i) {
-    return requantisation_of(sa[i / N % M], sb[i % N], sy);
-  });
+  return requantised(call, sums, 7,
+                     [&](size_t i) { return requantisation_of(sa[i / N % M], sb[i % N], sy); });
 }
 
 // For each value of `shape`, which entry of a scale of `count` values is its own (input 1 of Call).
@@ -271,10 +269,10 @@ Tensor<T> quantised(const FloatTensor& x, const std::vector<float>& scales,
                     const std::vector<int64_t>& zero, const std::vector<size_t>& index) {
   Tensor<T> y(x.shape);
   for (size_t i = 0; i < x.data.size(); ++i) {
-    const float value = std::nearbyint(x.data[i] / scales[index[i]]) +
-                        static_cast<float>(zero[index[i]]);
-    y.data[i] = static_cast<T>(std::clamp<float>(value, std::numeric_limits<T>::min(),
-                                                 std::numeric_limits<T>::max()));
+    const float value =
+        std::nearbyint(x.data[i] / scales[index[i]]) + static_cast<float>(zero[index[i]]);
+    y.data[i] = static_cast<T>(
+        std::clamp<float>(value, std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
   }
   return y;
 }
@@ -354,10 +352,14 @@ Constant on_bytes(const Call& call) {
 
 const std::map<std::string, Constant (*)(const Call&)>& operators() {
   static const std::map<std::string, Constant (*)(const Call&)> table = {
-      {"ConvInteger", conv_integer},       {"MatMulInteger", matmul_integer},
-      {"QLinearConv", qlinear_conv},       {"QLinearMatMul", qlinear_matmul},
-      {"QuantizeLinear", quantize_linear}, {"DequantizeLinear", dequantize_linear},
-      {"MaxPool", on_bytes},               {"Clip", on_bytes}};
+      {"ConvInteger", conv_integer},
+      {"MatMulInteger", matmul_integer},
+      {"QLinearConv", qlinear_conv},
+      {"QLinearMatMul", qlinear_matmul},
+      {"QuantizeLinear", quantize_linear},
+      {"DequantizeLinear", dequantize_linear},
+      {"MaxPool", on_bytes},
+      {"Clip", on_bytes}};
   return table;
 }
 

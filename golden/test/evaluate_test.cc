@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #define BOOST_TEST_MODULE golden_evaluate
-#include <boost/test/unit_test.hpp>
-
 #include <algorithm>
+#include <boost/test/unit_test.hpp>
 #include <cmath>
 
 #include "golden/test/one_layer.h"
@@ -48,12 +47,12 @@ BOOST_AUTO_TEST_CASE(quantise_input_by_hand) {
   BOOST_TEST(quantise_input(net, pixels).data == (std::vector<int8_t>{-128, 127, -127, 0}));
   net.tensors[0].zero_point = 0;  // saturates above
   BOOST_TEST(quantise_input(net, pixels).data == (std::vector<int8_t>{0, 127, 1, 127}));
-  net.input_mean = 1.0F;          // and below
+  net.input_mean = 1.0F;  // and below
   net.input_std = 0.5F;
   BOOST_TEST(quantise_input(net, pixels).data == (std::vector<int8_t>{-128, 0, -128, -128}));
   net.input_mean = 0.0F;
   net.input_std = 1.0F;
-  net.tensors[0].scale = 2.0F;    // 1 / 2 is a half and goes to even
+  net.tensors[0].scale = 2.0F;  // 1 / 2 is a half and goes to even
   const uint8_t white[] = {255, 255, 255, 0};
   BOOST_TEST(quantise_input(net, white).data == (std::vector<int8_t>{0, 0, 0, 0}));
 }

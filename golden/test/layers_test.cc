@@ -2,7 +2,6 @@
 // Every QOp on cases small enough to check by hand.
 #define BOOST_TEST_MODULE golden_layers
 #include <boost/test/unit_test.hpp>
-
 #include <string>
 
 #include "golden/test/one_layer.h"
@@ -110,6 +109,16 @@ BOOST_AUTO_TEST_CASE(conv_accumulator_outside_int32_names_layer_channel_and_pixe
                "layer 'layer': accumulator of channel 1 at pixel (1, 2) is 2147483648, legal is "
                "-2147483648..2147483647");
   }
+}
+
+BOOST_AUTO_TEST_CASE(conv_names_the_pixel_of_a_large_layer) {
+  OneLayer one(QOp::kConv, {600, 40, 40}, 0, {1, 40, 40});  // worked on in blocks of rows
+  one.weights({1, 600, 1, 1}, Values(600, 1), {INT32_MAX});
+  Values in(600 * 40 * 40, 0);
+  in[38 * 40 + 7] = 1;
+  BOOST_CHECK_EXCEPTION(one.run(in), InputError, [](const InputError& e) {
+    return std::string(e.what()).find("channel 0 at pixel (38, 7)") != std::string::npos;
+  });
 }
 
 BOOST_AUTO_TEST_CASE(conv_longest_reductions) {

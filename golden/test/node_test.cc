@@ -3,10 +3,9 @@
 // set, found by looking through every test: a model that touches int8 or uint8 is either run or in
 // the list of those left out, with the reason.
 #define BOOST_TEST_MODULE golden_nodes
-#include <boost/test/unit_test.hpp>
-
 #include <onnx/onnx_pb.h>
 
+#include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -48,12 +47,21 @@ const std::map<std::string, std::string> kLeftOut = {
 };
 
 // What Debian 12's libonnx-testdata holds of the set; fewer found means that nothing was tested.
-const std::set<std::string> kAtLeast = {
-    "test_basic_convinteger",    "test_convinteger_with_padding", "test_convinteger_without_padding",
-    "test_matmulinteger",        "test_qlinearconv",              "test_qlinearmatmul_2D",
-    "test_qlinearmatmul_3D",     "test_quantizelinear",           "test_quantizelinear_axis",
-    "test_dequantizelinear",     "test_dequantizelinear_axis",    "test_maxpool_2d_uint8",
-    "test_clip_default_int8_max", "test_clip_default_int8_min",   "test_clip_default_int8_inbounds"};
+const std::set<std::string> kAtLeast = {"test_basic_convinteger",
+                                        "test_convinteger_with_padding",
+                                        "test_convinteger_without_padding",
+                                        "test_matmulinteger",
+                                        "test_qlinearconv",
+                                        "test_qlinearmatmul_2D",
+                                        "test_qlinearmatmul_3D",
+                                        "test_quantizelinear",
+                                        "test_quantizelinear_axis",
+                                        "test_dequantizelinear",
+                                        "test_dequantizelinear_axis",
+                                        "test_maxpool_2d_uint8",
+                                        "test_clip_default_int8_max",
+                                        "test_clip_default_int8_min",
+                                        "test_clip_default_int8_inbounds"};
 
 template <typename Message>
 Message read_message(const fs::path& path) {
@@ -88,11 +96,16 @@ Constant from_raw(const onnx::TensorProto& t) {
 Constant tensor_of(const fs::path& path) {
   const auto t = read_message<onnx::TensorProto>(path);
   switch (t.data_type()) {
-    case onnx::TensorProto::FLOAT: return from_raw<float>(t);
-    case onnx::TensorProto::UINT8: return from_raw<uint8_t>(t);
-    case onnx::TensorProto::INT8: return from_raw<int8_t>(t);
-    case onnx::TensorProto::INT32: return from_raw<int32_t>(t);
-    default: throw_input("{}: element type {}", path.string(), t.data_type());
+    case onnx::TensorProto::FLOAT:
+      return from_raw<float>(t);
+    case onnx::TensorProto::UINT8:
+      return from_raw<uint8_t>(t);
+    case onnx::TensorProto::INT8:
+      return from_raw<int8_t>(t);
+    case onnx::TensorProto::INT32:
+      return from_raw<int32_t>(t);
+    default:
+      throw_input("{}: element type {}", path.string(), t.data_type());
   }
 }
 
@@ -132,7 +145,8 @@ size_t run_test(const fs::path& folder) {
 }
 
 // One node over graph inputs x0, x1, ...; "" leaves an optional input out.
-Graph one_node(const std::string& op, size_t inputs, std::map<std::string, Attribute> attributes = {}) {
+Graph one_node(const std::string& op, size_t inputs,
+               std::map<std::string, Attribute> attributes = {}) {
   Graph graph;
   graph.name = "made";
   Node node{op, "", "node", {}, {"y"}, std::move(attributes)};
@@ -207,16 +221,16 @@ BOOST_AUTO_TEST_CASE(qlinear_matmul_uint8_saturates_and_broadcasts) {
 
 BOOST_AUTO_TEST_CASE(matmul_integer_zero_points_of_rows_and_columns) {
   const Graph graph = one_node("MatMulInteger", 4);
-  const Constant y = run_integer_graph(
-      graph, {Int8Tensor({2, 1}, {5, 6}), Int8Tensor({1, 2}, {7, 8}), Int8Tensor({2}, {1, 2}),
-              Int8Tensor({2}, {3, -4})})[0];
+  const Constant y =
+      run_integer_graph(graph, {Int8Tensor({2, 1}, {5, 6}), Int8Tensor({1, 2}, {7, 8}),
+                                Int8Tensor({2}, {1, 2}), Int8Tensor({2}, {3, -4})})[0];
   BOOST_TEST(std::get<Tensor<int32_t>>(y).data == (std::vector<int32_t>{16, 48, 16, 48}));
 }
 
 BOOST_AUTO_TEST_CASE(conv_integer_stride_dilation_auto_pad) {
-  const Graph graph = one_node("ConvInteger", 2,
-                               {{"strides", std::vector<int64_t>{2, 2}},
-                                {"auto_pad", std::string("SAME_UPPER")}});
+  const Graph graph =
+      one_node("ConvInteger", 2,
+               {{"strides", std::vector<int64_t>{2, 2}}, {"auto_pad", std::string("SAME_UPPER")}});
   const Constant y = run_integer_graph(graph, {Int8Tensor({1, 1, 1, 5}, {1, 2, 3, 4, 5}),
                                                Int8Tensor({1, 1, 1, 3}, {1, 10, 100})})[0];
   BOOST_TEST(std::get<Tensor<int32_t>>(y).data == (std::vector<int32_t>{210, 432, 54}));
@@ -232,9 +246,9 @@ BOOST_AUTO_TEST_CASE(quantize_linear_rounds_half_to_even_and_saturates) {
 BOOST_AUTO_TEST_CASE(bad_nodes_are_refused) {
   BOOST_CHECK_THROW(run_integer_graph(one_node("Sin", 0), {}), InputError);
   BOOST_CHECK_THROW(run_integer_graph(one_node("MatMulInteger", 2), {}), InputError);
-  BOOST_CHECK_THROW(run_integer_graph(one_node("MatMulInteger", 2),
-                                      {Int8Tensor({2, 2}), Int8Tensor({3, 2})}),
-                    InputError);
+  BOOST_CHECK_THROW(
+      run_integer_graph(one_node("MatMulInteger", 2), {Int8Tensor({2, 2}), Int8Tensor({3, 2})}),
+      InputError);
   BOOST_CHECK_THROW(run_integer_graph(one_node("ConvInteger", 2),
                                       {Int8Tensor({1, 3, 4, 4}), Int8Tensor({1, 2, 1, 1})}),
                     InputError);

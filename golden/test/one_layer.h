@@ -55,8 +55,7 @@ struct OneLayer {
     QNetwork whole = net;
     whole.layers = {layer};
     const QTensorInfo& x = net.tensors[0];
-    return Golden(whole).run_output(
-        Int8Tensor({x.channels, x.height, x.width}, std::move(values)));
+    return Golden(whole).run_output(Int8Tensor({x.channels, x.height, x.width}, std::move(values)));
   }
 };
 

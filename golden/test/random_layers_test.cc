@@ -4,9 +4,8 @@
 // and rounding is done by the floating-point unit: an accumulator below 2^31 times m below 2^24 is
 // exact in the 64-bit mantissa of x86's long double, and so is the division by 2^t.
 #define BOOST_TEST_MODULE golden_random_layers
-#include <boost/test/unit_test.hpp>
-
 #include <algorithm>
+#include <boost/test/unit_test.hpp>
 #include <cfloat>
 #include <cmath>
 #include <random>
@@ -44,8 +43,7 @@ class Random {
 
 int8_t round_and_clamp(long double acc, uint32_t m, int t, const QLayer& layer) {
   const long double y = rintl(ldexpl(acc * m, -t)) + layer.output_zero_point;
-  return static_cast<int8_t>(
-      std::min<long double>(layer.hi, std::max<long double>(layer.lo, y)));
+  return static_cast<int8_t>(std::min<long double>(layer.hi, std::max<long double>(layer.lo, y)));
 }
 
 // Calls f(output index, tap index, input index) for all pairs of input and output value of one
@@ -169,7 +167,8 @@ struct Tally {
   }
 };
 
-// An op with the random window on a random input, output shape filled in; false when nothing is left.
+// An op with the random window on a random input, output shape filled in; false when nothing is
+// left.
 bool make_window_layer(Random& random, QOp op, int64_t channels, int64_t out_channels,
                        OneLayer& made) {
   const Shape in{channels, random.in(1, 14), random.in(1, 14)};
@@ -247,8 +246,8 @@ BOOST_AUTO_TEST_CASE(pools) {
     // ONNX wants pads below the kernel: a window of padding alone has no average.
     const int64_t max_h = std::min(l.kernel_h - 1, l.dilation_h == 1 ? l.kernel_h : int64_t{0});
     const int64_t max_w = std::min(l.kernel_w - 1, l.dilation_w == 1 ? l.kernel_w : int64_t{0});
-    one.pads(std::min(l.pad_top, max_h), std::min(l.pad_left, max_w),
-             std::min(l.pad_bottom, max_h), std::min(l.pad_right, max_w));
+    one.pads(std::min(l.pad_top, max_h), std::min(l.pad_left, max_w), std::min(l.pad_bottom, max_h),
+             std::min(l.pad_right, max_w));
     QTensorInfo &x = one.net.tensors[0], &y = one.net.tensors[1];
     y.height = out_size(x.height, l.pad_top + l.pad_bottom, l.kernel_h, l.stride_h, l.dilation_h);
     y.width = out_size(x.width, l.pad_left + l.pad_right, l.kernel_w, l.stride_w, l.dilation_w);
@@ -292,18 +291,18 @@ BOOST_AUTO_TEST_CASE(adds) {
     const double unit = std::min(65535.0, std::ldexp(1.0, l.add_shift));
     l.ma = static_cast<uint32_t>(random.in(0, static_cast<int64_t>(unit)));
     l.mb = static_cast<uint32_t>(random.in(0, static_cast<int64_t>(unit)));
-    l.add_constant = -static_cast<int32_t>(za * static_cast<int64_t>(l.ma) +
-                                           zb * static_cast<int64_t>(l.mb));
+    l.add_constant =
+        -static_cast<int32_t>(za * static_cast<int64_t>(l.ma) + zb * static_cast<int64_t>(l.mb));
     random_clamp(random, l);
     one.net.layers = {shift, l};
     const std::vector<int8_t> in = random.values(6 * width);
     const auto values = Golden(one.net).run(Int8Tensor({2, 3, width}, in));
     for (size_t i = 0; i < in.size(); ++i) {
-      const int8_t b = round_and_clamp(in[i] - za, shift.requant[0].multiplier,
-                                       shift.requant[0].shift, shift);
+      const int8_t b =
+          round_and_clamp(in[i] - za, shift.requant[0].multiplier, shift.requant[0].shift, shift);
       BOOST_REQUIRE(values[2].data[i] == b);
-      const long double sum = static_cast<long double>(in[i] - za) * l.ma +
-                              static_cast<long double>(b - zb) * l.mb;
+      const long double sum =
+          static_cast<long double>(in[i] - za) * l.ma + static_cast<long double>(b - zb) * l.mb;
       BOOST_REQUIRE(values[1].data[i] == round_and_clamp(sum, 1, l.add_shift, l));
     }
     ++tally.layers;

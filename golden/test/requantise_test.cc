@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #define BOOST_TEST_MODULE golden_requantise
-#include <boost/test/unit_test.hpp>
+#include "golden/requantise.h"
 
+#include <boost/test/unit_test.hpp>
 #include <random>
 
-#include "golden/requantise.h"
 #include "model/error.h"
 
 using aap::requantise;
@@ -39,8 +39,8 @@ BOOST_AUTO_TEST_CASE(halves_go_to_even) {
 }
 
 BOOST_AUTO_TEST_CASE(others_go_to_nearest) {
-  BOOST_TEST(plain(5, 1, 2) == 1);    // 1.25
-  BOOST_TEST(plain(7, 1, 2) == 2);    // 1.75
+  BOOST_TEST(plain(5, 1, 2) == 1);  // 1.25
+  BOOST_TEST(plain(7, 1, 2) == 2);  // 1.75
   BOOST_TEST(plain(-5, 1, 2) == -1);
   BOOST_TEST(plain(-7, 1, 2) == -2);
   BOOST_TEST(plain(100, 3, 0) == 127);  // 300, saturated
