@@ -22,7 +22,6 @@ struct ModelOptions {
   int cycles_per_beat = 1;        // each channel moves one beat per this many cycles
   bool shared_bandwidth = false;  // reads and writes together move that many
   bool record_writes = false;     // fill ModelResult::writes
-  uint32_t watchdog = 0;          // cycles without any event before WATCHDOG; 0 is off
   // Called now and then: cycle, descriptors taken by units, descriptors in the program.
   std::function<void(uint64_t, uint32_t, uint32_t)> progress;
 };

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cycle counts that follow from docs/accelerator.md: each test bounds what the structure may add to
+// them, and none repeats a number that the model produced.
+#define BOOST_TEST_MODULE cyclemodel_timing
+#include <boost/test/unit_test.hpp>
+#include <random>
+
+#include "cyclemodel/test/assembler.h"
+#include "cyclemodel/timeline.h"
+
+namespace aap::test {
+namespace {
+
+// Set-up of a descriptor, latencies of the array and drain, memory latency: what one dependent
+// chain fetch, load, EXEC, STORE costs at most besides its work.
+constexpr uint64_t kChain = 250;
+
+void require_clean(const ModelResult& r) {
+  BOOST_TEST_REQUIRE(r.error_text == "");
+  BOOST_TEST_REQUIRE(r.hazard_count == 0U, (r.hazards.empty() ? "" : r.hazards[0]));
+}
+
+BOOST_AUTO_TEST_CASE(compute_bound_exec) {
+  Assembler a(board());
+  LayerOptions o;
+  o.cols = 500;
+  o.steps = 4;
+  o.keep = 16;
+  add_layer(a, o);
+  const ModelResult r = a.run();
+  require_clean(r);
+  BOOST_TEST(r.exec_cycles == 500U * 64);
+  BOOST_TEST(r.stall_requant == 0U);
+  const uint64_t load_beats = 4 * 4 * 500 + 64 * 12 + 4 + 32, store_beats = 500 * 2 * 2;
+  BOOST_TEST(r.cycles > r.exec_cycles + load_beats);
+  BOOST_TEST(r.cycles < r.exec_cycles + load_beats + store_beats + kChain);
+}
+
+BOOST_AUTO_TEST_CASE(drain_bound_exec) {
+  for (const Config& config : {board(), small()}) {
+    Assembler a(config);
+    LayerOptions o;
+    o.cols = 30;
+    o.steps = 1;
+    o.keep = 1;
+    add_layer(a, o);
+    const ModelResult r = a.run();
+    require_clean(r);
+    BOOST_TEST(r.exec_cycles == 30U);
+    BOOST_TEST(r.stall_requant == 29U * (static_cast<unsigned>(config.drain_cycles()) - 1));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(load_bound_program) {
+  for (const Config& config : {board(), small()}) {
+    Assembler a(config);
+    const uint32_t rows = 256, count = 10;
+    const auto bytes = rows * static_cast<uint32_t>(config.row_beats() * config.beat_bytes());
+    const uint32_t weights = a.reserve(bytes);
+    for (uint32_t i = 0; i < count; ++i) {
+      a.add(isa::Opcode::kLoadWgt, 0, 0,
+            {{isa::load_wgt::kAddr, weights}, {isa::load_wgt::kEntries, rows}}, 3);
+    }
+    const ModelResult r = a.run();
+    require_clean(r);
+    const uint64_t beats = uint64_t{bytes} * count / static_cast<uint64_t>(config.beat_bytes());
+    BOOST_TEST(r.read_bytes == uint64_t{bytes} * count);
+    BOOST_TEST(r.layers.at(3).read_bytes == r.read_bytes);
+    BOOST_TEST(r.cycles > beats);
+    // Descriptor fetches share the channel; the small configuration has two bursts of 16 beats in
+    // flight, less than latency times bandwidth.
+    const uint64_t round_trip = 2 * 16 > 20 + 16 ? 32 : 20 + 16;
+    const uint64_t all = beats + r.fetch_bytes / static_cast<uint64_t>(config.beat_bytes());
+    const uint64_t slowest = config.outstanding > 2 ? all : all * round_trip / 32;
+    BOOST_TEST(r.cycles < slowest * 102 / 100 + kChain);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(padding_takes_write_cycles_not_bandwidth) {
+  Assembler a(board());
+  const uint32_t input = a.reserve(64 * 64 * 16);
+  namespace la = isa::load_act;
+  const uint32_t n = a.add(isa::Opcode::kLoadAct, 0, 0,
+                           {{la::kAddr, input},
+                            {la::kRowStride, 256},
+                            {la::kPlaneStride, 4096},
+                            {la::kCols, 16},
+                            {la::kRows, 16},
+                            {la::kPlanes, 1},
+                            {la::kBankMask, 15},
+                            {la::kWrap, 1}});
+  const ModelResult plain = a.run();
+  a.at(n).set(la::kLeftFill, 20);
+  a.at(n).set(la::kRightFill, 20);
+  const ModelResult padded = a.run();
+  require_clean(padded);
+  BOOST_TEST(padded.read_bytes == plain.read_bytes);
+  BOOST_TEST(padded.cycles > 16 * 56U);
+  BOOST_TEST(padded.cycles < 16 * 56U + kChain);
+  BOOST_TEST(plain.cycles < 16 * 16U + kChain);
+}
+
+// Two layers in different parts of the buffers: the second loads while the first computes.
+BOOST_AUTO_TEST_CASE(loads_hide_behind_compute) {
+  LayerOptions o;
+  o.cols = 200;
+  o.steps = 2;
+  o.keep = 16;
+  Assembler one(board());
+  add_layer(one, o);
+  const ModelResult single = one.run();
+  require_clean(single);
+
+  Assembler a(board());
+  add_layer(a, o);
+  LayerOptions next = o;
+  next.layer = 1;
+  next.dst = 500;
+  next.wgt = 100;
+  next.tab = 10;
+  next.par = 8;
+  next.out = 200;
+  next.seed = 2;
+  add_layer(a, next);
+  const ModelResult both = a.run();
+  require_clean(both);
+  // The second layer's EXEC and STORE remain; nothing of its loads.
+  const uint64_t exec = 200 * 32;
+  BOOST_TEST(both.cycles < single.cycles + exec + 100);
+  BOOST_TEST(both.cycles >= single.cycles + exec);
+  BOOST_TEST(both.layers.at(1).first_cycle < single.layers.at(0).last_cycle);
+  BOOST_TEST(both.layers.at(1).stall_load == 0U);
+
+  // The same with one buffer: E2L makes the second layer's loads wait.
+  Assembler b(board());
+  add_layer(b, o);
+  b.at(5).set(isa::header::kPost, kE2S | kE2L);
+  b.at(6).set(isa::header::kPost, kS2E);
+  LayerOptions same = o;
+  same.load_wait = kE2L;
+  same.exec_wait = kS2E;
+  same.layer = 1;
+  add_layer(b, same);
+  const ModelResult serial = b.run();
+  require_clean(serial);
+  const uint64_t load_beats = 200 * 8 + 32 * 12;
+  BOOST_TEST(serial.cycles > both.cycles + load_beats);
+  BOOST_TEST(serial.layers.at(1).stall_load > load_beats);
+  BOOST_TEST(serial.layers.at(1).stall_load < load_beats + kChain);
+}
+
+BOOST_AUTO_TEST_CASE(execute_waits_for_the_store) {
+  LayerOptions o;
+  o.cols = 400;
+  o.steps = 1;
+  o.keep = 4;
+  Assembler a(board());
+  add_layer(a, o);
+  // The same EXEC and STORE again, into the same output buffer.
+  const isa::Descriptor exec = a.at(5), store = a.at(6);
+  a.at(6).set(isa::header::kPost, kS2E);
+  a.descriptors.push_back(exec);
+  a.at(7).set(isa::header::kWait, kS2E);
+  a.at(7).set(isa::header::kLayer, 1);
+  a.descriptors.push_back(store);
+  const ModelResult r = a.run();
+  require_clean(r);
+  // Two entries of 8 bytes make a beat, so the store takes 400 x 4 cycles after the drain.
+  BOOST_TEST(r.layers.at(1).stall_load == 0U);
+  BOOST_TEST(r.layers.at(1).stall_store > 400 * 4U);
+  BOOST_TEST(r.layers.at(1).stall_store < 400 * 4 + 50U);
+  BOOST_TEST(r.stall_store == r.layers.at(1).stall_store);
+}
+
+BOOST_AUTO_TEST_CASE(latencies_are_paid_once_in_a_chain) {
+  const auto cycles = [](int read, int write) {
+    Assembler a(board());
+    const uint32_t from = a.reserve(4096);
+    // One load after the only fetch burst.
+    a.add(isa::Opcode::kLoadWgt, 0, 0,
+          {{isa::load_wgt::kAddr, from}, {isa::load_wgt::kEntries, 1}});
+    ModelOptions options;
+    options.read_latency = read;
+    options.write_latency = write;
+    return a.run(options).cycles;
+  };
+  BOOST_TEST(cycles(120, 20) == cycles(20, 20) + 200);
+  BOOST_TEST(cycles(20, 300) == cycles(20, 20));
+
+  const auto chain = [](int write) {
+    Assembler a(board());
+    LayerOptions o;
+    add_layer(a, o);
+    a.at(6).set(isa::header::kPost, kS2L);
+    o.load_wait = kS2L;
+    add_layer(a, o);
+    a.at(12).set(isa::exec::kOutBase, 100);
+    a.at(13).set(isa::store::kOutBase, 100);
+    ModelOptions options;
+    options.write_latency = write;
+    return a.run(options).cycles;
+  };
+  // Once before the loads go on, once at the end.
+  BOOST_TEST(chain(120) == chain(20) + 200);
+}
+
+BOOST_AUTO_TEST_CASE(bandwidth) {
+  const auto run = [](int per_beat, bool shared) {
+    Assembler a(board());
+    LayerOptions o;
+    o.cols = 400;
+    o.steps = 1;
+    o.keep = 4;
+    add_layer(a, o);
+    LayerOptions next = o;
+    next.dst = 500;
+    next.wgt = 100;
+    next.tab = 10;
+    next.par = 8;
+    next.out = 0;
+    a.at(6).set(isa::header::kPost, kS2E);
+    next.exec_wait = kS2E;
+    add_layer(a, next);
+    ModelOptions options;
+    options.cycles_per_beat = per_beat;
+    options.shared_bandwidth = shared;
+    const ModelResult r = a.run(options);
+    require_clean(r);
+    return r;
+  };
+  const ModelResult full = run(1, false), shared = run(1, true), half = run(2, false);
+  const uint64_t beats = (full.read_bytes + full.write_bytes + full.fetch_bytes) / 16;
+  BOOST_TEST(shared.cycles >= full.cycles);
+  BOOST_TEST(shared.cycles >= beats);
+  BOOST_TEST(half.cycles > full.cycles);
+  BOOST_TEST(half.read_bytes == full.read_bytes);
+}
+
+BOOST_AUTO_TEST_CASE(write_events_cover_every_byte_in_order) {
+  Assembler a(board());
+  LayerOptions o;
+  o.cols = 300;
+  add_layer(a, o);
+  ModelOptions options;
+  options.record_writes = true;
+  const ModelResult r = a.run(options);
+  uint64_t bytes = 0, cycle = 0;
+  for (const WriteEvent& w : r.writes) {
+    BOOST_TEST(w.cycle > cycle);
+    BOOST_TEST(w.address / 4096 == (w.address + w.bytes - 1) / 4096);
+    BOOST_TEST(w.bytes <= 64 * 16U);
+    BOOST_TEST(w.descriptor == 6U);
+    cycle = w.cycle;
+    bytes += w.bytes;
+  }
+  BOOST_TEST(bytes == r.write_bytes);
+  BOOST_TEST(bytes == 300U * 32);
+}
+
+BOOST_AUTO_TEST_CASE(timed_and_untimed_runs_agree) {
+  for (const Config& config : {board(), small()}) {
+    Assembler a(config);
+    LayerOptions o;
+    o.keep = 3;
+    add_layer(a, o);
+    ModelOptions untimed;
+    untimed.timing = false;
+    const ModelResult timed = a.run();
+    const std::vector<uint8_t> memory = a.memory;
+    const ModelResult plain = a.run(untimed);
+    BOOST_TEST((memory == a.memory));
+    BOOST_TEST(timed.exec_cycles == plain.exec_cycles);
+    BOOST_TEST(timed.read_bytes == plain.read_bytes);
+    BOOST_TEST(timed.write_bytes == plain.write_bytes);
+    BOOST_TEST(plain.cycles == 0U);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(counters_add_up) {
+  Assembler a(board());
+  add_layer(a, {});
+  const ModelResult r = a.run();
+  BOOST_TEST(r.exec_cycles + r.stall_load + r.stall_store + r.stall_requant + r.stall_empty ==
+             r.cycles);
+  BOOST_TEST(r.stall_load > 0U);
+  BOOST_TEST(r.layers.at(0).last_cycle < r.cycles);
+}
+
+// Against a bitmap of cycles.
+BOOST_AUTO_TEST_CASE(channel_takes_the_first_free_places) {
+  std::mt19937 random(5);
+  for (int round = 0; round < 50; ++round) {
+    cyclemodel::Channel channel;
+    std::vector<bool> busy(4000);
+    uint64_t now = 0;
+    for (int i = 0; i < 40; ++i) {
+      now += random() % 8;
+      if (random() % 4 == 0) channel.forget_before(now);
+      const uint64_t ready = now + random() % 40, beats = 1 + random() % 12;
+      const uint64_t per_beat = 1 + random() % 2;
+      uint64_t left = beats * per_beat, first = UINT64_MAX, last = 0;
+      for (uint64_t t = ready; left != 0; ++t) {
+        if (busy[t]) continue;
+        busy[t] = true;
+        first = std::min(first, t);
+        last = t;
+        --left;
+      }
+      const auto span = channel.take(ready, beats, per_beat);
+      BOOST_TEST_REQUIRE(span.first == first);
+      BOOST_TEST_REQUIRE(span.last == last);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace aap::test
