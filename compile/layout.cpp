@@ -114,7 +114,7 @@ Layout LayerItems::layout(const LayoutKey& key, DataPool& pool) const {
           }
           const bool last = p + per_list >= n && ky + 1 == key.ky_parts && kx + 1 == key.kx_parts;
           if (items.empty() && !(last && passes.empty())) continue;
-          LanePlan plan = assign_lanes(std::move(items), config_, key.wrap, op_.max);
+          LanePlan plan = assign_lanes(items, config_, key.wrap, op_.max);
           const auto [it, fresh] = chunk_ids.emplace(chunk, static_cast<int>(result.chunks.size()));
           if (fresh) result.chunks.push_back(chunk);
           const int share =

@@ -34,6 +34,32 @@ void deal(LanePlan& plan, const Config& config, int wrap) {
   }
 }
 
+// Rows that the items take when none serves more than `keep` weights.
+int64_t rows_with(const std::vector<Item>& items, const Config& config, int wrap, int keep) {
+  const int nb = config.block_groups(), copies = config.superbanks() / wrap;
+  std::vector<int64_t> loads(static_cast<size_t>(wrap * nb), 0);
+  int64_t most = 0;
+  for (const Item& item : items) {
+    int64_t& load = loads[static_cast<size_t>(item.block % wrap * nb + item.part)];
+    load += ceil_div(item.count, keep);
+    most = std::max(most, load);
+  }
+  return ceil_div(most, copies) * keep;
+}
+
+std::vector<Item> split(const std::vector<Item>& items, int keep) {
+  std::vector<Item> result;
+  for (const Item& item : items) {
+    for (int first = 0; first < item.count; first += keep) {
+      Item part = item;
+      part.first = static_cast<int16_t>(first);
+      part.count = static_cast<int16_t>(std::min(keep, item.count - first));
+      result.push_back(part);
+    }
+  }
+  return result;
+}
+
 // Maximum: a PE takes one proposal per cycle, so a group (the channels of some PEs) appears once a
 // step. The groups with most positions left choose their lanes first.
 void deal_max(LanePlan& plan, const Config& config, int wrap) {
@@ -109,10 +135,17 @@ std::vector<Item> collect_items(const Op& op, const Config& config, bool dense, 
   return items;
 }
 
-LanePlan assign_lanes(std::vector<Item> items, const Config& config, int wrap, bool max) {
+LanePlan assign_lanes(const std::vector<Item>& items, const Config& config, int wrap, bool max) {
   LanePlan plan;
-  plan.items = std::move(items);
-  for (const Item& item : plan.items) plan.keep = std::max<int>(plan.keep, item.count);
+  for (const Item& item : items) plan.keep = std::max<int>(plan.keep, item.count);
+  int64_t fewest = rows_with(items, config, wrap, plan.keep);
+  for (int keep = plan.keep - 1; keep >= 1; --keep) {
+    const int64_t rows = rows_with(items, config, wrap, keep);
+    if (rows * 50 >= fewest * 49) continue;  // more table steps must pay
+    fewest = rows;
+    plan.keep = keep;
+  }
+  plan.items = split(items, plan.keep);
   if (max) {
     deal_max(plan, config, wrap);
   } else {
@@ -140,9 +173,13 @@ std::vector<uint8_t> pack_weights(const Op& op, const Config& config, bool dense
           int64_t{chunk.planes[static_cast<size_t>(item.block)]} * config.block_groups() +
           item.part;
       for (int64_t m = m0; m < m1; ++m) {
-        int k = 0;
+        int k = -item.first;
         op.for_weights(m, group, config.group, item.ky, item.kx, [&](int index, int w) {
           if (!dense && w == 0) return;
+          if (k < 0 || k >= item.count) {
+            ++k;
+            return;
+          }
           uint8_t* row = &bytes[row_bytes * static_cast<size_t>(s * plan.keep + k)];
           const int64_t bit = ((m - m0) * lanes + lane) * bits;
           const uint32_t value = (static_cast<uint32_t>(w) & 0xff) | static_cast<uint32_t>(index)

@@ -27,6 +27,7 @@ struct Item {
   int16_t part = 0;        // group within the block, 0 .. NB - 1
   int16_t ky = 0, kx = 0;  // of the whole kernel
   int16_t count = 0;       // weights of the PE that has most
+  int16_t first = 0;       // kept weights of each PE that parts before this one serve
 };
 
 // The items of one (output-channel tile, chunk), dealt to lanes.
@@ -34,16 +35,18 @@ struct LanePlan {
   std::vector<Item> items;
   std::vector<int32_t> slots;  // [steps][lanes] index into items, -1: idle
   int steps = 0;
-  int keep = 1;  // K
+  int keep = 1;  // K of the descriptor
 };
 
 // Items of output channels [m0, m1) in the chunk. `dense` counts zeros of connected channels too.
 std::vector<Item> collect_items(const Op& op, const Config& config, bool dense, int64_t m0,
                                 int64_t m1, const Chunk& chunk);
 
+// An item of n weights may be split into several of fewer weights: nine items of 4 weights take 3
+// steps of 4 lanes, 12 rows; as 36 items of one weight they take 9. The K with fewest rows is used.
 // Block i lives in superbanks i mod wrap, +wrap, ...; an item may go to any lane that has its
 // group.
-LanePlan assign_lanes(std::vector<Item> items, const Config& config, int wrap, bool max);
+LanePlan assign_lanes(const std::vector<Item>& items, const Config& config, int wrap, bool max);
 
 // Bytes of `steps` steps from `first` of a plan.
 std::vector<uint8_t> pack_weights(const Op& op, const Config& config, bool dense, int64_t m0,

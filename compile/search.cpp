@@ -43,6 +43,13 @@ struct Estimator {
       words += static_cast<double>(
           ceil_div(static_cast<int64_t>(c.planes.size()), layout.key.wrap) * choice.plane_words);
     }
+    // Before the first EXEC its own rows and planes must be there.
+    const Pass& first = layout.passes[0][0];
+    const double first_beats =
+        static_cast<double>(first.steps * layout.plans[static_cast<size_t>(first.plan)].keep) *
+            config.row_beats() +
+        static_cast<double>(layout.chunks[static_cast<size_t>(first.chunk)].planes.size()) *
+            static_cast<double>(choice.plane_words) * block_beats;
     const double tile_beats = all_chunks * static_cast<double>(choice.plane_words) * block_beats;
     double visits = n_tiles * groups;
     if (words * n_tiles <= config.act_depth) {
@@ -52,7 +59,7 @@ struct Estimator {
     }
     const double beats = wgt_beats + tile_beats * visits + kLoadOverhead * visits;
     const double busy = array + execs * kExecOverhead;
-    return std::max(busy, beats) + 0.05 * std::min(busy, beats) + tile_beats + kLatency;
+    return std::max(busy, beats) + 0.05 * std::min(busy, beats) + first_beats + kLatency;
   }
 };
 

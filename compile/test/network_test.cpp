@@ -4,6 +4,8 @@
 #define BOOST_TEST_MODULE compile_network
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
+#include <cstdlib>
+#include <random>
 
 #include "compile/compile.h"
 #include "compile/test/replay.h"
@@ -89,6 +91,170 @@ BOOST_DATA_TEST_CASE(tail_networks, boost::unit_test::data::xrange(kTails.size()
       const QNetwork network = kTails[index].build(7);
       BOOST_CHECK_NO_THROW(
           BOOST_CHECK_GT(check(network, config, random_input(network, 3), {}, 1), 0));
+    }
+  }
+}
+
+namespace {
+
+// A network of one to six layers of every kind, shapes up to what replay does in milliseconds.
+QNetwork random_network(uint32_t seed, int group) {
+  std::minstd_rand random(seed * 2654435761U + 17);
+  for (int i = 0; i < 5; ++i) random();
+  auto pick = [&](int lo, int hi) {
+    return lo + static_cast<int>(random() / 8 % static_cast<uint32_t>(hi - lo + 1));
+  };
+  verif::NetworkBuilder b(seed, pick(0, 2) == 0 ? pick(1, 6) : pick(1, 70), pick(1, 14),
+                          pick(1, 14));
+  int last = 0;
+  const int layers = pick(1, 6);
+  for (int i = 0; i < layers; ++i) {
+    const QTensorInfo x = b.tensor(last);
+    verif::LayerShape s;
+    s.group = group;
+    s.keep = pick(0, 2) == 0 ? 0 : pick(1, group);
+    s.channels_out = pick(0, 3) == 0 ? pick(1, 3) : pick(1, 90);
+    s.relu = pick(0, 1) == 0;
+    auto window = [&](int most) {
+      s.kernel_h = pick(1, most);
+      s.kernel_w = pick(1, most);
+      s.stride_h = pick(1, 3);
+      s.stride_w = pick(1, 3);
+      s.pad_top = pick(0, static_cast<int>(s.kernel_h));
+      s.pad_left = pick(0, static_cast<int>(s.kernel_w));
+      s.pad_bottom = pick(0, static_cast<int>(s.kernel_h));
+      s.pad_right = pick(0, static_cast<int>(s.kernel_w));
+      if (pick(0, 3) == 0) s.dilation_h = s.dilation_w = 2;
+      while (s.dilation_h * (s.kernel_h - 1) + 1 > x.height + s.pad_top + s.pad_bottom)
+        --s.kernel_h;
+      while (s.dilation_w * (s.kernel_w - 1) + 1 > x.width + s.pad_left + s.pad_right) --s.kernel_w;
+    };
+    // Every window of a pool has a value: pads smaller than the kernel, in undilated kernels.
+    auto pool_window = [&] {
+      s.dilation_h = s.dilation_w = 1;
+      s.kernel_h = std::min<int64_t>(pick(1, 4), x.height);
+      s.kernel_w = std::min<int64_t>(pick(1, 4), x.width);
+      s.stride_h = pick(1, 3);
+      s.stride_w = pick(1, 3);
+      s.pad_top = pick(0, static_cast<int>(s.kernel_h) - 1);
+      s.pad_bottom = pick(0, static_cast<int>(s.kernel_h) - 1);
+      s.pad_left = pick(0, static_cast<int>(s.kernel_w) - 1);
+      s.pad_right = pick(0, static_cast<int>(s.kernel_w) - 1);
+    };
+    switch (pick(0, 10)) {
+      case 0:
+      case 1:
+        window(5);
+        last = b.conv(s, last);
+        break;
+      case 2:
+        last = b.conv(s, last);
+        break;
+      case 3: {
+        window(3);
+        const int64_t groups = x.channels % 4 == 0 ? 4 : x.channels % 3 == 0 ? 3 : 1;
+        s.groups = groups;
+        s.channels_out = groups * pick(1, 20);
+        last = b.conv(s, last);
+        break;
+      }
+      case 4:
+        window(4);
+        last = b.depthwise(s, last);
+        break;
+      case 5:
+        pool_window();
+        last = b.max_pool(s, last);
+        break;
+      case 6:
+        pool_window();
+        last = b.average_pool(s, pick(0, 1) == 0, last);
+        break;
+      case 7:
+        last = b.identity(last);
+        break;
+      case 8: {  // residual block, fused or not, either operand first
+        s.channels_out = x.channels;
+        const int a = b.conv(s, last);
+        const int c = pick(0, 1) == 0 ? last : b.conv(s, last);
+        last = pick(0, 1) == 0 ? b.add(a, c, s.relu) : b.add(c, a, s.relu);
+        break;
+      }
+      case 9: {  // pieces with whole and ragged blocks
+        std::vector<int> pieces;
+        for (int k = pick(2, 3); k > 0; --k) {
+          s.channels_out = pick(0, 1) == 0 ? 16 * pick(1, 2) : pick(1, 40);
+          pieces.push_back(b.conv(s, last));
+        }
+        if (pick(0, 3) == 0) pieces.push_back(pieces[0]);
+        last = b.concat(pieces);
+        break;
+      }
+      default:
+        last = b.fully_connected(s.channels_out, s.keep, group, last);
+        break;
+    }
+  }
+  return b.build();
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(random_networks) {
+  const auto all = configs();
+  const char* count = std::getenv("AAP_RANDOM_NETWORKS");
+  const uint32_t networks = count == nullptr ? 60 : static_cast<uint32_t>(std::stoul(count));
+  for (uint32_t seed = 1; seed <= networks; ++seed) {
+    const Config& config = all[seed % all.size()];
+    CompileOptions options;
+    options.keep_all = seed / 4 % 3 != 0;
+    options.dense = seed / 4 % 5 == 0;
+    options.base = seed % 3 == 0 ? 0x1240 : 0;
+    BOOST_TEST_CONTEXT("seed " << seed << " on " << config.name) {
+      const QNetwork network = random_network(seed, config.group);
+      BOOST_CHECK_NO_THROW(
+          BOOST_CHECK_GT(check(network, config, random_input(network, seed), options, seed), 0));
+    }
+  }
+}
+
+// Windows that no buffer holds at once: the kernel itself is cut.
+BOOST_AUTO_TEST_CASE(kernel_larger_than_the_activation_buffer) {
+  for (const Config& config : configs()) {
+    verif::NetworkBuilder b(5, 20, 48, 60);
+    b.fully_connected(9, 2, config.group);
+    const QNetwork fully = b.build();
+    BOOST_CHECK_NO_THROW(BOOST_CHECK_GT(check(fully, config, random_input(fully, 1), {}, 2), 0));
+    verif::NetworkBuilder a(6, 20, 48, 60);
+    a.global_average_pool();
+    const QNetwork average = a.build();
+    BOOST_CHECK_NO_THROW(
+        BOOST_CHECK_GT(check(average, config, random_input(average, 1), {}, 2), 0));
+  }
+}
+
+// Each program in several orders: a dependency without a token shows in some of them.
+BOOST_AUTO_TEST_CASE(any_legal_order_gives_the_same_result) {
+  for (const Config& config : configs()) {
+    verif::NetworkBuilder b(9, 32, 13, 11);
+    verif::LayerShape s;
+    s.channels_out = 48;
+    s.kernel_h = s.kernel_w = 3;
+    s.pad_top = s.pad_left = s.pad_bottom = s.pad_right = 1;
+    s.keep = 2;
+    s.group = config.group;
+    const int first = b.conv(s);
+    b.depthwise(s);
+    s.channels_out = 48;
+    const int second = b.conv(s);
+    b.add(second, first);
+    b.fully_connected(40, 2, config.group);
+    const QNetwork network = b.build();
+    for (uint32_t seed = 1; seed <= 8; ++seed) {
+      CompileOptions options;
+      options.keep_all = seed % 2 == 0;
+      BOOST_CHECK_NO_THROW(
+          BOOST_CHECK_GT(check(network, config, random_input(network, 1), options, seed), 0));
     }
   }
 }
