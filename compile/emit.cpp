@@ -261,7 +261,7 @@ bool Emitter::emit_tile(const Choice& choice, const Tile& tile, int64_t tile_ind
     instr.layer = layer;
     instr.need[kLoad] = needs.load;
     const int64_t rows = int64_t{pass.steps} * plan.keep;
-    stream.add_exec(std::move(instr), pixels * std::max<int64_t>(rows, config.drain_cycles()));
+    stream.add_exec(std::move(instr), pixels, std::max<int64_t>(rows, config.drain_cycles()));
     if (!last) continue;
 
     const Plane base = lowered.tensors[static_cast<size_t>(op.output)];

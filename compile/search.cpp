@@ -9,7 +9,7 @@
 namespace aap::compiler {
 namespace {
 
-constexpr double kExecOverhead = 5, kLoadOverhead = 4, kLatency = 40;
+constexpr double kExecOverhead = 5, kDrain = 30, kLoadOverhead = 4, kLatency = 40;
 
 struct Estimator {
   const Op& op;
@@ -23,14 +23,17 @@ struct Estimator {
     const auto m_tiles = static_cast<double>(items.m_tiles());
     const double groups = static_cast<double>(ceil_div(items.m_tiles(), choice.m_group));
     const auto pixels = static_cast<double>(op.out_height * op.out_width);
-    double array = 0, rows = 0, execs = 0;
+    double array = 0, rows = 0, overhead = 0;
     bool resident = true;  // the weights of a group stay in the buffer
     for (int64_t t = 0; t < items.m_tiles(); t += choice.m_group) {
       int64_t group_rows = 0;
       for (int64_t i = t; i < std::min(t + choice.m_group, items.m_tiles()); ++i) {
         group_rows += layout.rows[static_cast<size_t>(i)];
         array += static_cast<double>(layout.pixel_cycles[static_cast<size_t>(i)]) * pixels;
-        execs += static_cast<double>(layout.passes[static_cast<size_t>(i)].size()) * n_tiles;
+        const auto passes = static_cast<double>(layout.passes[static_cast<size_t>(i)].size());
+        const double rows_a_pass =
+            static_cast<double>(layout.rows[static_cast<size_t>(i)]) / passes;
+        overhead += passes * n_tiles * (kExecOverhead + std::max(0.0, kDrain - rows_a_pass));
       }
       rows += static_cast<double>(group_rows);
       resident = resident && group_rows <= config.weight_depth;
@@ -58,7 +61,7 @@ struct Estimator {
       visits = n_tiles * m_tiles;
     }
     const double beats = wgt_beats + tile_beats * visits + kLoadOverhead * visits;
-    const double busy = array + execs * kExecOverhead;
+    const double busy = array + overhead;
     return std::max(busy, beats) + 0.05 * std::min(busy, beats) + first_beats + kLatency;
   }
 };

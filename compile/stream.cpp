@@ -10,7 +10,8 @@ namespace {
 constexpr double kMemoryLatency = 24;
 constexpr double kTokenLatency = 3;
 constexpr double kDescriptorCycles = 4;
-constexpr double kPipeline = 12;
+constexpr double kReadDelay = 20;    // last row of an EXEC to E2L
+constexpr double kFinishDelay = 30;  // and to E2S
 
 }  // namespace
 
@@ -64,16 +65,21 @@ int Stream::add_load(Instr instr, int64_t work) {
   return next(kLoad) - 1;
 }
 
-int Stream::add_exec(Instr instr, int64_t work) {
+int Stream::add_exec(Instr instr, int64_t pixels, int64_t pixel_cycles) {
   double wait = 0;
   if (instr.need[kLoad] >= 0) wait = load_done_[static_cast<size_t>(instr.need[kLoad])];
   if (instr.need[kStore] >= 0) {
     wait = std::max(wait, store_read_[static_cast<size_t>(instr.need[kStore])]);
   }
-  instr.start = std::max(state_.exec_free, wait + kTokenLatency);
-  state_.exec_free = instr.start + static_cast<double>(work) + kDescriptorCycles;
-  exec_read_.push_back(state_.exec_free);
-  exec_done_.push_back(state_.exec_free + kPipeline + config_.drain_cycles());
+  const double free = state_.exec_free + kDescriptorCycles;
+  instr.start = std::max(free, wait + kTokenLatency);
+  // The first pixel's last row waits until the previous EXEC has left the drain.
+  const auto first = static_cast<double>(pixel_cycles);
+  const double drained = exec_done_.empty() ? 0 : exec_done_.back();
+  state_.exec_free =
+      std::max(instr.start + first, drained) + static_cast<double>((pixels - 1) * pixel_cycles);
+  exec_read_.push_back(state_.exec_free + kReadDelay);
+  exec_done_.push_back(state_.exec_free + kFinishDelay);
   queues_[kExec].push_back(std::move(instr));
   return next(kExec) - 1;
 }

@@ -61,7 +61,7 @@ class Stream {
   int next(Unit unit) const { return static_cast<int>(queues_[unit].size()); }
   // `work`: bus or array cycles. Sets `start`, returns the index in the unit's queue.
   int add_load(Instr instr, int64_t work);
-  int add_exec(Instr instr, int64_t work);
+  int add_exec(Instr instr, int64_t pixels, int64_t pixel_cycles);
   int add_store(Instr instr, int64_t work, const MapRange& written);
 
   // Latest store that wrote part of the range (rounded up so that a layer posts few tokens), or -1.

@@ -9,6 +9,7 @@
 
 #include "compile/compile.h"
 #include "compile/test/replay.h"
+#include "cyclemodel/cyclemodel.h"
 #include "golden/golden.h"
 #include "verif/networks/builder.h"
 #include "verif/networks/shapes.h"
@@ -54,6 +55,13 @@ int64_t check(const QNetwork& network, Config config, const Int8Tensor& input,
   std::vector<uint8_t> memory(program.memory_size, 0xa5);
   std::copy(program.image.begin(), program.image.end(), memory.begin());
   place_tensor(program.maps[static_cast<size_t>(program.input)], config, input, memory.data());
+  std::vector<uint8_t> model_memory = memory;
+  ModelOptions functional;
+  functional.timing = false;
+  const ModelResult model = run_model(program, config, model_memory, functional);
+  BOOST_CHECK_MESSAGE(model.ok(), model.error_text
+                                      << ' ' << model.hazard_count << " hazards: "
+                                      << (model.hazards.empty() ? "" : model.hazards[0]));
   test::Replay replay(program, config, memory, seed);
   replay.run();
   const auto expected = Golden(network).run(input);
