@@ -56,6 +56,11 @@ Quantisation from_scale(float scale, double low, const std::string& owner) {
   return {scale, static_cast<int>(std::clamp(zero, -128.0, 127.0)), owner};
 }
 
+double natural_scale(const Bounds& b) {
+  const double width = b.high - b.low;
+  return width > 1e-30 ? width / 255.0 : 1.0 / 255.0;
+}
+
 // The float network's last value, before a Softmax that stays on the host.
 std::string last_value(const Graph& g) {
   const std::string& output = g.outputs.at(0).name;
@@ -154,13 +159,34 @@ std::map<std::string, Quantisation> choose_scales(const Graph& folded, const Fus
   for (const std::string& value : values) {
     bounds[classes.find(value)].include(ranges.at(value), value == last);
   }
+  // Operands of a residual add get scales that are short dyadic multiples of the result's, so that
+  // the integer multipliers of the add are exact and its ties are the real ones (ONNX Runtime's
+  // too). Not possible for operands that are results of adds or averages themselves.
+  std::set<std::string> results;
+  for (const Node& node : folded.nodes) {
+    if (node.op != "Add" && !is_average(node)) continue;
+    results.insert(classes.find(fusion.layers.at(node.name).output));
+  }
+  std::map<std::string, float> operand_scale;
+  for (const Node& node : folded.nodes) {
+    if (node.op != "Add") continue;
+    const std::string result = classes.find(fusion.layers.at(node.name).output);
+    const double sy = short_scale(natural_scale(bounds.at(result)));
+    for (const std::string& input : node.inputs) {
+      const std::string root = classes.find(input);
+      if (results.count(root) != 0) continue;
+      const double ratio = short_scale(natural_scale(bounds.at(root)) / sy);
+      operand_scale.emplace(root, static_cast<float>(ratio * sy));
+    }
+  }
   std::map<std::string, Quantisation> by_class, out;
   const auto assign = [&](const std::string& value, const Node* average, const Clamp& clamp) {
     const std::string root = classes.find(value);
     if (by_class.count(root) == 0) {
       const Bounds& b = bounds.at(root);
-      const double width = b.high - b.low;
-      float scale = short_scale(width > 1e-30 ? width / 255.0 : 1.0 / 255.0);
+      const auto operand = operand_scale.find(root);
+      float scale =
+          operand != operand_scale.end() ? operand->second : short_scale(natural_scale(b));
       if (average != nullptr) {
         const int64_t n = full_window(*average, shapes.at(average->inputs.at(0)));
         scale = snap_average_scale(out.at(average->inputs[0]).scale, scale, n, multiplier_bits);
@@ -169,7 +195,8 @@ std::map<std::string, Quantisation> choose_scales(const Graph& folded, const Fus
       // Rounding up may reach just beyond a ReLU6; one step down, saturation does its work for
       // free.
       const Quantisation lower = from_scale(scale * (1.0F - 1.0F / 128.0F), b.low, value);
-      if (average == nullptr && q.quantise(clamp.high) < 127 && lower.quantise(clamp.high) == 127) {
+      if (average == nullptr && operand == operand_scale.end() && q.quantise(clamp.high) < 127 &&
+          lower.quantise(clamp.high) == 127) {
         q = lower;
       }
       by_class[root] = q;

@@ -152,6 +152,21 @@ BOOST_AUTO_TEST_CASE(relu_and_relu6_cost_no_node) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(multipliers_of_residual_adds_are_exact) {
+  const QNetwork network =
+      import_quantised(quantise(everything(), random_images({3, 12, 12}, 16, 1), {}));
+  int adds = 0;
+  for (const QLayer& layer : network.layers) {
+    if (layer.op != QOp::kAdd) continue;
+    ++adds;
+    const auto scale = [&](int t) { return network.tensors[static_cast<size_t>(t)].scale; };
+    const double unit = std::ldexp(scale(layer.output), -layer.add_shift);
+    BOOST_TEST(layer.ma * unit == scale(layer.inputs[0]));
+    BOOST_TEST(layer.mb * unit == scale(layer.inputs[1]));
+  }
+  BOOST_TEST(adds == 1);
+}
+
 BOOST_AUTO_TEST_CASE(zero_and_nearly_zero_channels) {
   GraphBuilder b({4, 5, 5}, 9);
   FloatTensor w = b.normal({6, 4, 3, 3}, 0.3F);
