@@ -35,6 +35,7 @@ int run_prune(PruneArguments& a) {
     }
     a.options.keep_of[text.substr(0, equals)] = std::stoi(digits);
   }
+  if (!a.plan_only && a.output.empty()) throw_input("--output is missing (or give --plan)");
   Graph graph = read_onnx(a.input);
   const std::vector<LayerPlan> layers = plan(graph, a.options);
   nlohmann::ordered_json j = {{"input", a.input}, {"method", a.method}, {"group", a.options.group}, {"keep", a.options.keep}};
@@ -58,7 +59,6 @@ int run_prune(PruneArguments& a) {
     fmt::print("{} of {} weights kept\n", kept, weights);
   }
   if (!a.plan_only) {
-    if (a.output.empty()) throw_input("--output is missing (or give --plan)");
     prune(graph, layers);
     if (a.recalibrate > 0) {
       const Dataset data = a.data.load();

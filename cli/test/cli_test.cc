@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// The aap command as a user meets it: exit codes, one-line errors, files whole or not at all.
+#define BOOST_TEST_MODULE cli
+#include <sys/wait.h>
+
+#include <boost/test/unit_test.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string kAap = std::string(AAP_BINARY_DIR) + "/bin/aap";
+const std::string kFloat = "networks/fashion_mnist.onnx";
+
+std::string read_file(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+void write_bytes(const fs::path& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+// A folder of its own per test program run.
+struct Folder {
+  fs::path path = fs::temp_directory_path() / ("aap_cli_test_" + std::to_string(getpid()));
+  Folder() { fs::create_directories(path); }
+  ~Folder() { fs::remove_all(path); }
+  std::string operator/(const std::string& name) const { return (path / name).string(); }
+};
+
+struct Output {
+  int code = -1;
+  std::string out, err;
+};
+
+Output aap(const std::string& arguments) {
+  static const Folder folder;
+  const std::string out = folder / "out", err = folder / "err";
+  const int status = std::system((kAap + " " + arguments + " >" + out + " 2>" + err).c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(out), read_file(err)};
+}
+
+// Exit code 2, one line on stderr that has `part`, nothing on stdout.
+void refuses(const std::string& arguments, const std::string& part) {
+  const Output o = aap(arguments);
+  BOOST_TEST(o.code == 2, arguments << " gave " << o.code << ": " << o.err);
+  BOOST_TEST(o.err.find(part) != std::string::npos, arguments << ": '" << o.err << "' does not name " << part);
+  BOOST_TEST(std::count(o.err.begin(), o.err.end(), '\n') == 1, arguments << ": " << o.err);
+  BOOST_TEST(o.out.empty());
+}
+
+// Float, pruned, quantised and compiled reference network, made once.
+struct Files {
+  Folder folder;
+  std::string pruned = folder / "pruned.onnx", int8 = folder / "int8.onnx", program = folder / "net.aap";
+  Files() {
+    BOOST_REQUIRE(aap("prune " + kFloat + " --keep 4 --group 16 -o " + pruned).code == 0);
+    BOOST_REQUIRE(aap("quantize " + pruned + " --images 32 -o " + int8).code == 0);
+    BOOST_REQUIRE(aap("compile " + int8 + " --config configs/board.yaml -o " + program).code == 0);
+  }
+};
+
+Files& files() {
+  static Files f;
+  return f;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(help_has_examples) {
+  for (const char* sub : {"train", "prune", "check", "quantize", "compile", "fit", "run", "dump", "report"}) {
+    const Output o = aap(std::string(sub) + " --help");
+    BOOST_TEST(o.code == 0);
+    BOOST_TEST(o.out.find("Example") != std::string::npos, sub);
+  }
+  BOOST_TEST(aap("--help").out.find("Exit codes") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(usage_errors_give_2) {
+  refuses("", "subcommand");
+  refuses("prnue x", "subcommand");
+  refuses("prune", "input");
+  refuses("run x --engine magic", "magic");
+  refuses("prune " + kFloat, "--output");
+  refuses("prune " + kFloat + " --keep 17 --plan", "17");
+  refuses("prune " + kFloat + " --keep-of nosuch=4 --plan", "nosuch");
+  refuses("run " + kFloat + " --engine float --images 20000", "0..19999");
+}
+
+BOOST_AUTO_TEST_CASE(missing_files_are_named) {
+  refuses("prune /nowhere.onnx --plan", "/nowhere.onnx");
+  refuses("compile " + kFloat + " --config /nowhere.yaml -o x", "/nowhere.yaml");
+  refuses("run /nowhere.aap --engine model --network " + kFloat, "/nowhere.aap");
+  refuses("check /nowhere.onnx", "/nowhere.onnx");
+  refuses("report /nowhere", "/nowhere");
+  refuses("run " + kFloat + " --engine float --images-file /no.idx --labels-file /no.idx", "/no.idx");
+}
+
+BOOST_AUTO_TEST_CASE(the_check_passes_and_fails) {
+  BOOST_TEST(aap("check " + files().pruned).code == 0);
+  BOOST_TEST(aap("check " + files().int8).code == 0);
+  BOOST_TEST(aap("check " + files().program).code == 0);
+  refuses("check " + kFloat, "fashion_mnist.onnx");
+}
+
+BOOST_AUTO_TEST_CASE(truncated_onnx_is_refused_without_output) {
+  const std::string whole = read_file(kFloat), cut = files().folder / "cut.onnx", out = files().folder / "never.onnx";
+  for (const size_t n : {size_t{0}, size_t{1}, size_t{100}, whole.size() / 2, whole.size() - 1}) {
+    write_bytes(cut, whole.substr(0, n));
+    refuses("prune " + cut + " --keep 4 -o " + out, "cut.onnx");
+    BOOST_TEST(!fs::exists(out));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(damaged_programs_are_refused) {
+  const std::string whole = read_file(files().program), bad = files().folder / "bad.aap";
+  for (const size_t n : {size_t{4}, size_t{40}, whole.size() / 2, whole.size() - 1}) {
+    write_bytes(bad, whole.substr(0, n));
+    refuses("dump " + bad, "bad.aap");
+  }
+  for (size_t at = 5; at < whole.size(); at += whole.size() / 40) {
+    std::string flipped = whole;
+    flipped[at] = static_cast<char>(flipped[at] ^ (1 << (at % 8)));
+    write_bytes(bad, flipped);
+    refuses("dump " + bad, "bad.aap");
+  }
+  refuses("run " + files().program + " --engine model --network " + files().int8 + " --config configs/small.yaml", "small");
+}
+
+BOOST_AUTO_TEST_CASE(bad_configurations_are_refused) {
+  const std::string good = read_file("configs/board.yaml"), bad = files().folder / "bad.yaml", out = files().folder / "never.aap";
+  for (const auto& [text, part] : {std::pair<std::string, std::string>{good + "group: 16\n", "twice"},
+                                   {good + "colour: red\n", "colour"}, {good.substr(0, good.size() / 2), "missing"},
+                                   {"\x01\x02", "bad.yaml"}, {"a: [", "bad.yaml"}}) {
+    write_bytes(bad, text);
+    refuses("compile " + files().int8 + " --config " + bad + " -o " + out, part);
+    BOOST_TEST(!fs::exists(out));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(damaged_images_are_refused) {
+  const std::string idx = files().folder / "bad.idx";
+  for (const std::string& text : {std::string(), std::string("\0\0\x08\x03", 4), std::string("\0\0\x08\x03\x7f\xff\xff\xff\x7f\xff\xff\xff\x7f\xff\xff\xff", 16)}) {
+    write_bytes(idx, text);
+    refuses("run " + kFloat + " --engine float --images-file " + idx + " --labels-file " + idx, "bad.idx");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(wrong_kind_of_file) {
+  refuses("run " + kFloat + " --engine golden", "");
+  refuses("compile " + kFloat + " -o " + (files().folder / "x.aap"), "");
+  refuses("run configs/board.yaml --engine model --network " + files().int8, "board.yaml");
+  write_bytes(files().folder / "prune.json", "{");
+  refuses("report " + files().folder.path.string(), "prune.json");
+}
+
+BOOST_AUTO_TEST_CASE(json_is_json_and_stdout_is_only_that) {
+  const Output plan = aap("prune " + kFloat + " --plan --json");
+  const auto j = nlohmann::json::parse(plan.out);
+  BOOST_TEST(j["layers"].size() == 14U);
+  const Output model = aap("run " + files().program + " --engine model --network " + files().int8 + " --json");
+  BOOST_TEST(model.code == 0);
+  BOOST_TEST(nlohmann::json::parse(model.out)["mismatches"] == 0);
+  BOOST_TEST(aap("fit " + files().int8 + " --json").code == 0);
+  BOOST_TEST(nlohmann::json::parse(aap("dump " + files().program + " --json").out)["layers"].size() > 5U);
+  BOOST_TEST(aap("dump " + files().program).out.find("EXEC") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_program_of_another_network_is_a_mismatch) {
+  const std::string other = files().folder / "other.onnx";
+  BOOST_REQUIRE(aap("quantize " + kFloat + " --images 32 -o " + other).code == 0);
+  const Output o = aap("run " + files().program + " --engine model --network " + other);
+  BOOST_TEST(o.code == 1);
+  BOOST_TEST(o.err.find("expected") != std::string::npos);
+}
