@@ -10,10 +10,11 @@ constexpr int64_t kMaxShift = 2;
 }
 
 EpochBatches::EpochBatches(const Dataset& dataset, int64_t images, int64_t batch, float mean,
-                           float std, uint32_t seed, int epoch)
+                           float std, uint32_t seed, int epoch, bool augment)
     : dataset_(dataset),
       images_(std::min(images, dataset.count())),
       batch_(batch),
+      augment_(augment),
       random_(seed, static_cast<uint64_t>(epoch)),
       order_(random_.permutation(static_cast<uint32_t>(images_))) {
   for (int v = 0; v < 256; ++v) value_of_[v] = (static_cast<float>(v) / 255.0F - mean) / std;
@@ -30,9 +31,13 @@ int64_t EpochBatches::next(std::vector<float>* images, std::vector<int64_t>* lab
   for (int64_t i = 0; i < n; ++i) {
     const int64_t image = order_[static_cast<size_t>(at_ + i)];
     (*labels)[static_cast<size_t>(i)] = dataset_.labels[static_cast<size_t>(image)];
-    const int64_t dy = static_cast<int64_t>(random_.below(2 * kMaxShift + 1)) - kMaxShift;
-    const int64_t dx = static_cast<int64_t>(random_.below(2 * kMaxShift + 1)) - kMaxShift;
-    const bool mirror = random_.below(2) == 1;
+    int64_t dy = 0, dx = 0;
+    bool mirror = false;
+    if (augment_) {
+      dy = static_cast<int64_t>(random_.below(2 * kMaxShift + 1)) - kMaxShift;
+      dx = static_cast<int64_t>(random_.below(2 * kMaxShift + 1)) - kMaxShift;
+      mirror = random_.below(2) == 1;
+    }
     const uint8_t* in = dataset_.pixels.data() + image * channels * height * width;
     for (int64_t c = 0; c < channels; ++c, in += height * width, out += height * width) {
       for (int64_t y = std::max<int64_t>(0, dy); y < std::min(height, height + dy); ++y) {

@@ -11,12 +11,13 @@
 namespace aap {
 
 // Every image once, in an order given by (seed, epoch) alone; each shifted by -2 .. 2 pixels in
-// both directions (black enters) and mirrored left to right with probability 1/2.
+// both directions (black enters) and mirrored left to right with probability 1/2, unless `augment`
+// is false.
 class EpochBatches {
  public:
   // `images` of the dataset (the first ones) in batches of `batch`; epoch 1, 2, ...
   EpochBatches(const Dataset& dataset, int64_t images, int64_t batch, float mean, float std,
-               uint32_t seed, int epoch);
+               uint32_t seed, int epoch, bool augment = true);
 
   int64_t count() const { return (images_ + batch_ - 1) / batch_; }
 
@@ -27,6 +28,7 @@ class EpochBatches {
  private:
   const Dataset& dataset_;
   int64_t images_, batch_, at_ = 0;
+  bool augment_;
   float value_of_[256];  // normalised value of each byte
   Random random_;
   std::vector<uint32_t> order_;

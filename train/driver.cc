@@ -48,6 +48,10 @@ aap::TrainOptions parse(int argc, char** argv) {
       o.seed = number<uint32_t>(key, value);
     else if (key == "--checkpoint")
       o.checkpoint = value;
+    else if (key == "--augment")
+      o.augment = value;
+    else if (key == "--teacher")
+      o.teacher = value;
     else if (key == "--snapshot")
       o.snapshot = value;
     else if (key == "--threads")

@@ -9,7 +9,10 @@
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "model/dataset.h"
 #include "model/error.h"
@@ -23,6 +26,9 @@ namespace {
 
 constexpr int64_t kClasses = 10;
 constexpr int64_t kTestBatch = 500;
+// Of the teacher's part of the loss; the labels have the rest.
+constexpr double kTemperature = 3.0;
+constexpr double kTeacherShare = 0.7;
 const std::string kMomentum = "momentum:";
 
 double seconds_now() {
@@ -37,6 +43,9 @@ void check_range(const char* key, double value, double low, double high) {
 void check_options(const TrainOptions& o) {
   if (o.task != "train" && o.task != "retrain") {
     throw_input("task is '{}', legal is 'train' or 'retrain'", o.task);
+  }
+  if (o.augment != "auto" && o.augment != "on" && o.augment != "off") {
+    throw_input("augment is '{}', legal is 'auto', 'on' or 'off'", o.augment);
   }
   if (o.output.empty()) throw_input("output: no file named");
   if (o.task == "retrain" && o.input.empty())
@@ -94,8 +103,9 @@ class Trainer {
         label_(options.task == "train" ? graph_.name : options.input),
         peak_(options.learning_rate > 0 ? options.learning_rate
               : options.task == "train" ? 0.1F
-                                        : 0.02F),
-        network_(checked_graph(), options.task == "retrain") {
+                                        : 0.05F),
+        augment_(options.augment == "on" || (options.augment == "auto" && options.task == "train")),
+        network_(checked(graph_, label_), options.task == "retrain") {
     at::set_num_threads(options.threads);
     mean_ = preprocessing(graph_, "aap.input_mean", kInputMean, label_);
     std_ = preprocessing(graph_, "aap.input_std", kInputStd, label_);
@@ -109,6 +119,8 @@ class Trainer {
                       {"momentum", fmt::format("{}", options.momentum)},
                       {"weight_decay", fmt::format("{}", options.weight_decay)},
                       {"label_smoothing", fmt::format("{}", options.label_smoothing)},
+                      {"augment", augment_ ? "on" : "off"},
+                      {"teacher", load_teacher()},
                       {"seed", fmt::format("{}", options.seed)},
                       {"limit_images", fmt::format("{}", options.limit_images)}};
     if (options.resume) resume();
@@ -137,17 +149,30 @@ class Trainer {
   }
 
  private:
-  const Graph& checked_graph() const {
-    if (graph_.inputs.size() != 1 || graph_.outputs.size() != 1) {
-      throw_input("{}: {} inputs and {} outputs, training needs one of each", label_,
-                  graph_.inputs.size(), graph_.outputs.size());
+  static const Graph& checked(const Graph& graph, const std::string& file) {
+    if (graph.inputs.size() != 1 || graph.outputs.size() != 1) {
+      throw_input("{}: {} inputs and {} outputs, training needs one of each", file,
+                  graph.inputs.size(), graph.outputs.size());
     }
-    const Shape& shape = graph_.inputs[0].shape;
+    const Shape& shape = graph.inputs[0].shape;
     if (shape.size() != 4 || shape[1] != 1 || shape[2] != 28 || shape[3] != 28) {
-      throw_input("{}: input '{}' is not N x 1 x 28 x 28, the shape of Fashion-MNIST", label_,
-                  graph_.inputs[0].name);
+      throw_input("{}: input '{}' is not N x 1 x 28 x 28, the shape of Fashion-MNIST", file,
+                  graph.inputs[0].name);
     }
-    return graph_;
+    return graph;
+  }
+
+  // Returns what tells this teacher from another, "none" without one.
+  std::string load_teacher() {
+    const std::string& file = options_.teacher;
+    if (file.empty()) return "none";
+    teacher_graph_ = std::make_unique<Graph>(read_onnx(file));
+    teacher_ = std::make_unique<TorchNetwork>(checked(*teacher_graph_, file), false);
+    if (preprocessing(*teacher_graph_, "aap.input_mean", kInputMean, file) != mean_ ||
+        preprocessing(*teacher_graph_, "aap.input_std", kInputStd, file) != std_) {
+      throw_input("{}: the teacher's input_mean or input_std is not that of {}", file, label_);
+    }
+    return fmt::format("{:08x}", checksum(*teacher_graph_));
   }
 
   int64_t limited(const Dataset& dataset) const {
@@ -191,9 +216,27 @@ class Trainer {
     return y;
   }
 
+  // Cross entropy with the labels, mixed with the teacher's softened probabilities where there is
+  // one.
+  torch::Tensor loss_of(const torch::Tensor& y, const torch::Tensor& target,
+                        const torch::Tensor& x) {
+    const torch::Tensor hard =
+        at::cross_entropy_loss(y, target, {}, at::Reduction::Mean, -100, options_.label_smoothing);
+    if (!teacher_) return hard;
+    torch::Tensor wanted;
+    {
+      const torch::NoGradGuard no_gradient;
+      wanted = torch::softmax(teacher_->forward(x, false) / kTemperature, 1);
+    }
+    const torch::Tensor soft = -(wanted * torch::log_softmax(y / kTemperature, 1)).sum(1).mean();
+    // The gradient of `soft` shrinks with the square of the temperature.
+    return hard * (1.0 - kTeacherShare) + soft * (kTeacherShare * kTemperature * kTemperature);
+  }
+
   void epoch(int number) {
     const double start = seconds_now();
-    EpochBatches batches(train_, train_images_, options_.batch, mean_, std_, options_.seed, number);
+    EpochBatches batches(train_, train_images_, options_.batch, mean_, std_, options_.seed, number,
+                         augment_);
     const int64_t steps = batches.count() * options_.epochs;
     int64_t step_index = batches.count() * (number - 1);
     std::vector<float> pixels;
@@ -205,9 +248,9 @@ class Trainer {
       const float rate = learning_rate(step_index++, steps);
       if (n == 1) continue;  // one image has no batch statistics
       const torch::Tensor target = torch::from_blob(labels.data(), {n}, torch::kLong);
-      const torch::Tensor y = logits(images(pixels, n), true);
-      const torch::Tensor loss = at::cross_entropy_loss(y, target, {}, at::Reduction::Mean, -100,
-                                                        options_.label_smoothing);
+      const torch::Tensor x = images(pixels, n);
+      const torch::Tensor y = logits(x, true);
+      const torch::Tensor loss = loss_of(y, target, x);
       loss.backward();
       step(rate);
       const double value = loss.item<double>();
@@ -306,7 +349,10 @@ class Trainer {
   Graph graph_;
   std::string label_;
   float peak_;
+  bool augment_;
   TorchNetwork network_;
+  std::unique_ptr<Graph> teacher_graph_;
+  std::unique_ptr<TorchNetwork> teacher_;
   float mean_ = 0.0F, std_ = 1.0F;
   Dataset train_, test_;
   int64_t train_images_ = 0, test_images_ = 0;

@@ -143,11 +143,36 @@ BOOST_AUTO_TEST_CASE(retraining_keeps_zeros_and_moves_the_rest) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(teacher_changes_the_loss_and_is_checked) {
+  if (!has_data()) return;
+  const Directory dir;
+  TrainOptions o = small(dir / "start.onnx");
+  train(o);
+  o.task = "retrain";
+  o.input = o.output;
+  o.output = dir / "student.onnx";
+  o.epochs = 1;
+  const TrainResult alone = train(o);
+  o.teacher = o.input;
+  const TrainResult taught = train(o);
+  BOOST_TEST(alone.epochs[0].loss > 0);
+  BOOST_TEST(taught.epochs[0].loss != alone.epochs[0].loss);
+
+  Graph other = read_onnx(o.input);
+  other.metadata["aap.input_mean"] = "0.5";
+  write_onnx(other, dir / "teacher.onnx");
+  o.teacher = dir / "teacher.onnx";
+  BOOST_TEST(error_of(o).find("the teacher's input_mean") != std::string::npos, error_of(o));
+}
+
 BOOST_AUTO_TEST_CASE(bad_options_and_networks_are_named) {
   const Directory dir;
   TrainOptions o = small(dir / "x.onnx");
   o.epochs = 0;
   BOOST_TEST(error_of(o) == "epochs is 0, legal is 1..10000");
+  o = small(dir / "x.onnx");
+  o.augment = "yes";
+  BOOST_TEST(error_of(o) == "augment is 'yes', legal is 'auto', 'on' or 'off'");
   o = small(dir / "x.onnx");
   o.task = "retrain";
   o.input = dir / "absent.onnx";
