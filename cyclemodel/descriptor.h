@@ -40,6 +40,7 @@ struct Command {
   isa::Opcode opcode = isa::Opcode::kEnd;
   Unit unit = Unit::kFetch;
   uint32_t wait = 0, post = 0, layer = 0;
+  uint64_t queued_at = 0;  // cycle from which the unit may have it; of the timed run
   // loads and STORE (dst is out_base of STORE)
   uint32_t addr = 0, plane_stride = 0, row_stride = 0, cols = 0, rows = 0, dst = 0, planes = 0;
   uint32_t pre_fill = 0, post_fill = 0, left_fill = 0, right_fill = 0, bank_mask = 0;

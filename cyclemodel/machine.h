@@ -26,10 +26,6 @@ class Machine {
   const std::vector<std::string>& hazards() const { return hazards_; }
   uint64_t hazard_count() const { return hazard_count_; }
 
-  // Latest cycle in which the drain reads the parameter or residual entries that a load overwrites;
-  // exec says when each descriptor's drain ends, by its sequence number.
-  uint32_t last_drain_reader(const Command& load) const;
-
  private:
   struct Parameter {
     int32_t bias = 0;

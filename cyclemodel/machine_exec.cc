@@ -284,12 +284,4 @@ void Machine::drain(const Command& c, uint32_t number) {
   }
 }
 
-uint32_t Machine::last_drain_reader(const Command& c) const {
-  const bool residual = c.opcode == isa::Opcode::kLoadRes;
-  const Stamps& stamps = residual ? residual_stamps_ : param_stamps_;
-  const uint64_t count = residual ? c.pixels() : c.entries;
-  return *std::max_element(stamps.read.begin() + c.dst,
-                           stamps.read.begin() + c.dst + static_cast<int64_t>(count));
-}
-
 }  // namespace aap::cyclemodel

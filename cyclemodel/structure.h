@@ -15,14 +15,17 @@ struct Structure {
   explicit Structure(const Config& c)
       : hand_over(static_cast<uint64_t>(
             std::max(1U, isa::kDescriptorBytes / static_cast<uint32_t>(c.beat_bytes())))),
-        set_up(hand_over + 1),
         tree_stages(log2_of(c.lanes)),
         fifo_beats(static_cast<uint64_t>(2 * c.max_burst)),
         store_beat_cycles(static_cast<uint64_t>(c.beat_bytes() / c.requantisers)) {}
 
-  // Descriptors leave their queue beat by beat; a unit begins when it has the last beat.
+  // A descriptor leaves its queue beat by beat once the unit is free; the unit begins a cycle after
+  // the last beat and the tokens are there. EXEC needs the first half to begin; the second holds
+  // constants of the drain, kept once: it comes when the previous EXEC has left the drain, and the
+  // last row of the first pixel waits for it.
   uint64_t hand_over;
-  uint64_t set_up;
+  uint64_t begin = 1;
+  uint64_t half() const { return (hand_over + 1) / 2; }
   uint64_t tree_stages;
 
   // A descriptor is checked and appended one cycle after its last beat; it can be handed on the

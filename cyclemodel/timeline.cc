@@ -47,8 +47,7 @@ Timeline::Timeline(const Program& program, const Config& config, std::vector<uin
     : Scheduler(program, config, memory, options, result),
       structure_(config),
       beat_(static_cast<uint64_t>(config.beat_bytes())),
-      per_beat_(static_cast<uint64_t>(options.cycles_per_beat)),
-      drain_end_(1, 0) {}
+      per_beat_(static_cast<uint64_t>(options.cycles_per_beat)) {}
 
 void Timeline::at(uint64_t time, Kind kind, Unit unit) {
   events_.push({std::max(time, now_), order_of_events_++, kind, unit});
@@ -153,6 +152,11 @@ bool Timeline::take(Unit unit, Running& running) {
   return true;
 }
 
+// When the unit begins the descriptor that it takes now: it has had it since both were there.
+uint64_t Timeline::parsed(const Command& command, uint64_t unit_free, uint64_t beats) const {
+  return std::max(now_, std::max(command.queued_at, unit_free) + beats) + structure_.begin;
+}
+
 // Charges the time since the last look to what execute waited for.
 void Timeline::count_wait() {
   const uint64_t cycles = now_ - exec_wait_since_;
@@ -177,9 +181,12 @@ void Timeline::take_exec() {
   if (!take(Unit::kExec, running)) return;
   const Command& c = running.command;
   const auto drain = static_cast<uint64_t>(config_.drain_cycles());
-  const uint64_t issue = now_ + structure_.set_up;
+  const uint64_t issue = parsed(c, exec_free_, structure_.half());
   const uint64_t rows = uint64_t{c.steps} * c.keep;
-  const uint64_t first_last = std::max(issue + rows - 1, next_last_row_);
+  const uint64_t constants = std::max(std::max(c.queued_at, exec_free_) + structure_.hand_over,
+                                      last_exec_done_ + structure_.half()) +
+                             structure_.begin;
+  const uint64_t first_last = std::max({issue + rows - 1, next_last_row_, constants});
   const uint64_t last_row = first_last + (c.pixels() - 1) * std::max(rows, drain);
   next_last_row_ = last_row + drain;
   exec_free_ = last_row + 1;
@@ -191,15 +198,15 @@ void Timeline::take_exec() {
   result_.exec_cycles += issued;
   result_.stall_requant += stall;
 
+  // E2L says that nothing is read any more: rows, then the drain's parameters, then residuals.
   const uint64_t drained = last_row + structure_.array() + drain;
-  drain_end_.push_back(drained);
-  const uint64_t finished =
-      drained + (c.last ? structure_.requantise : 1) + (c.residual ? structure_.residual_add : 0);
+  const uint64_t results = drained + (c.last ? structure_.requantise : 1);
+  const uint64_t finished = results + (c.residual ? structure_.residual_add : 0);
   last_exec_done_ = std::max(last_exec_done_ + 1, finished);  // results leave in order
   exec_reads_.push_back(running);
   exec_dones_.push_back(running);
   at(exec_free_, Kind::kTry, Unit::kExec);
-  at(last_row + structure_.buffer_read, Kind::kExecRead);
+  at(c.residual ? results : drained, Kind::kExecRead);
   at(last_exec_done_, Kind::kExecDone);
   exec_wait_since_ = exec_free_;
 }
@@ -217,7 +224,7 @@ void Timeline::take_store() {
   store_.bytes = run_bytes(c, config_);
   store_reads_.push_back(store_.running);
   store_dones_.push_back(store_.running);
-  at(now_ + structure_.set_up, Kind::kStoreBurst);
+  at(parsed(c, store_free_, structure_.hand_over), Kind::kStoreBurst);
 }
 
 void Timeline::store_burst() {

@@ -66,6 +66,7 @@ class Timeline : Scheduler {
   void handle(const Event& event);
   void try_unit(Unit unit);
   bool take(Unit unit, Running& running);
+  uint64_t parsed(const Command& command, uint64_t unit_free, uint64_t beats) const;
 
   // timeline_read.cc
   void kick_read_channel(uint64_t time);
@@ -75,7 +76,6 @@ class Timeline : Scheduler {
   void grant_load();
   void append_descriptors();
   void take_load();
-  void check_drain_readers(const Running& load);
 
   void take_exec();
   void count_wait();
@@ -114,12 +114,10 @@ class Timeline : Scheduler {
 
   // exec
   enum class Wait { kNothing, kLoad, kStore };
-  bool exec_busy_ = false;
   Wait exec_wait_ = Wait::kNothing;
   uint64_t exec_wait_since_ = 0, exec_free_ = 0;
   uint64_t next_last_row_ = 0;  // earliest issue of the next pixel's last row
   uint64_t last_exec_done_ = 0;
-  std::vector<uint64_t> drain_end_;  // by sequence number
   std::deque<Running> exec_reads_, exec_dones_;
 
   // store

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The read channel and its two users: fetch, which goes first, and loads.
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "cyclemodel/timeline.h"
@@ -84,6 +82,7 @@ void Timeline::append_descriptors() {
     if (command.unit != Unit::kFetch) {
       auto& units = queue(command.unit);
       if (units.size() >= static_cast<size_t>(config_.queue_depth)) return;
+      command.queued_at = now_ + structure_.appended;
       units.push_back(command);
       at(now_ + structure_.appended, Kind::kTry, command.unit);
     }
@@ -99,31 +98,16 @@ void Timeline::take_load() {
     return;
   }
   if (!take(Unit::kLoad, load_.running)) return;
-  check_drain_readers(load_.running);
   const Command& c = load_.running.command;
   ++loads_under_way_;
   load_.active = true;
   load_.run = load_.offset = 0;
   load_.runs = run_count(c);
   load_.bytes = run_bytes(c, config_);
-  load_ready_ = now_ + structure_.set_up;
+  load_ready_ = parsed(c, load_ready_, structure_.hand_over);
   load_write_free_ = std::max(load_write_free_, load_ready_);
   loads_.push_back(load_.running);
   kick_read_channel(load_ready_);
-}
-
-// E2L comes when rows have been read; the drain reads parameters and residuals a little later.
-void Timeline::check_drain_readers(const Running& load) {
-  const Command& c = load.command;
-  if (c.opcode != isa::Opcode::kLoadPar && c.opcode != isa::Opcode::kLoadRes) return;
-  const uint32_t reader = machine_.last_drain_reader(c);
-  if (reader == 0) return;
-  const uint64_t earliest = now_ + structure_.set_up +
-                            static_cast<uint64_t>(options_.read_latency) + structure_.load_write;
-  if (earliest > drain_end_[reader]) return;
-  machine_.hazard(fmt::format("{} {} overwrites what the drain of EXEC {} reads until cycle {}",
-                              isa::to_string(c.opcode), c.number,
-                              order_.number(Unit::kExec, reader), drain_end_[reader]));
 }
 
 void Timeline::grant_load() {

@@ -276,24 +276,6 @@ BOOST_AUTO_TEST_CASE(entries_that_nothing_wrote) {
   psum.set(kExec, isa::exec::kFirst, 0).hazard("partial sum of pixel 0 that nothing wrote");
 }
 
-BOOST_AUTO_TEST_CASE(parameters_that_the_drain_still_reads) {
-  // E2L comes when rows have been read. With a fast memory a new parameter overtakes the drain of
-  // the small configuration.
-  Assembler a(small());
-  LayerOptions o;
-  o.exec_post = kE2L;
-  add_layer(a, o);
-  isa::Descriptor load = a.at(kPar);
-  load.set(isa::header::kWait, kE2L);
-  a.descriptors.push_back(load);
-  ModelOptions fast;
-  fast.read_latency = 1;
-  const ModelResult r = a.run(fast);
-  BOOST_TEST_REQUIRE(r.hazard_count == 1U);
-  BOOST_TEST(r.hazards[0].find("LOAD_PAR 7 overwrites what the drain of EXEC 5 reads") == 0U);
-  BOOST_TEST(a.run().ok());
-}
-
 BOOST_AUTO_TEST_CASE(wrong_arguments) {
   Case c;
   Program p = c.a.program();

@@ -236,6 +236,34 @@ BOOST_AUTO_TEST_CASE(bandwidth) {
   BOOST_TEST(half.read_bytes == full.read_bytes);
 }
 
+// Parameters and residuals are read last: E2L comes with them, and E2S later.
+BOOST_AUTO_TEST_CASE(tokens_of_execute) {
+  const auto load_begins = [](bool residual) {
+    Assembler a(board());
+    LayerOptions o;
+    o.cols = 4;
+    add_layer(a, o);
+    isa::Descriptor residuals(isa::Opcode::kLoadRes);
+    residuals.set(isa::load_res::kAddr, a.reserve(4096));
+    residuals.set(isa::load_res::kCols, 4);
+    residuals.set(isa::load_res::kRows, 1);
+    residuals.set(isa::load_res::kPlanes, 2);
+    a.descriptors.insert(a.descriptors.begin() + 1, residuals);
+    a.at(6).set(isa::header::kPost, kE2S | kE2L);
+    if (residual) a.at(6).set(isa::exec::kResidual, 1);
+    isa::Descriptor load = a.at(4);
+    load.set(isa::header::kWait, kE2L);
+    load.set(isa::header::kLayer, 1);
+    a.descriptors.push_back(load);
+    const ModelResult r = a.run();
+    require_clean(r);
+    return std::make_pair(r.layers.at(1).first_cycle, r.cycles);
+  };
+  const auto plain = load_begins(false), residual = load_begins(true);
+  BOOST_TEST(plain.first < residual.first);
+  BOOST_TEST(plain.second < residual.second);
+}
+
 BOOST_AUTO_TEST_CASE(write_events_cover_every_byte_in_order) {
   Assembler a(board());
   LayerOptions o;
