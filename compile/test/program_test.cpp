@@ -281,3 +281,40 @@ BOOST_AUTO_TEST_CASE(disassembly_shows_fields_and_data) {
   }
   BOOST_CHECK_LT(disassemble(p, {nullptr, 1}).size(), disassemble(p).size());
 }
+
+// The example of docs/program_format.md.
+BOOST_AUTO_TEST_CASE(documented_bytes) {
+  QNetwork n;
+  n.name = "tiny";
+  n.tensors = {{"x", 2, 1, 1, 0.5, 0, false}, {"y", 1, 1, 1, 0.25, 3, false}};
+  QLayer layer;
+  layer.name = "conv";
+  layer.inputs = {0};
+  layer.output = 1;
+  layer.weights = Tensor<int8_t>({1, 2, 1, 1}, std::vector<int8_t>{5, -7});
+  layer.bias = {100};
+  layer.requant = {{3, 4}};
+  layer.output_zero_point = 3;
+  n.layers = {layer};
+  n.input = 0;
+  n.output = 1;
+  const Program p = compile(n, load_config("configs/small.yaml"));
+  BOOST_REQUIRE_EQUAL(p.image.size(), 0x300);
+  const std::vector<std::pair<size_t, std::vector<int>>> expected = {
+      {0x140, {0x18, 0x08, 0, 0, 2, 3, 1, 0}},
+      {0x150, {1, 0, 1, 0}},
+      {0x15c, {0, 0, 3, 0, 0x80, 0x7f, 0, 0}},
+      {0x17c, {0xc1, 0xe2, 0xc0, 0xa5}},
+      {0x200, {5, 0}},
+      {0x218, {0xf9, 1}},
+      {0x240, {0, 0}},
+      {0x280, {0x64, 0, 0, 0, 3, 0, 0, 4}}};
+  for (const auto& [at, bytes] : expected) {
+    for (size_t i = 0; i < bytes.size(); ++i) BOOST_CHECK_EQUAL(int{p.image[at + i]}, bytes[i]);
+  }
+  TemporaryFile file;
+  write_program(p, file.path);
+  const std::string bytes = file.read();
+  BOOST_CHECK_EQUAL(bytes.substr(0, 4), "AAPP");
+  BOOST_CHECK_EQUAL(bytes.size(), 32 + 0x2d6 + 0x300 + 4);
+}
