@@ -44,7 +44,8 @@ struct Quantisation {
 };
 
 // Scale and zero point of every int8 value. MaxPool, Flatten, Reshape, Concat and lone clamps do
-// not change scales, so the values they connect share one range, the union of theirs.
+// not change scales, so the values they connect share one range, the union of theirs. Operands of a
+// residual add get dyadic multiples of its result's scale, which makes the add exact.
 std::map<std::string, Quantisation> choose_scales(const Graph& folded, const Fusion& fusion,
                                                   const std::map<std::string, Range>& ranges,
                                                   int multiplier_bits);
