@@ -15,12 +15,12 @@ struct RecalibrationReport {
   double largest_shift = 0.0;  // largest |new mean - old mean| / sqrt(old variance)
 };
 
-// Replaces mean and (biased) variance of every BatchNormalization by those of its own input over all
-// `images` [N, C, H, W] (preprocessed as for inference; a few hundred training images), layer by
-// layer: each BN reads what the network gives once all BNs before it are updated, so every layer sees
-// the statistics of the network as it will be. Costs about one forward run of the network, plus a run
-// of each residual block for each BN in it. Errors: InputError where a BN's parameters are no
-// constants or are shared by two nodes.
+// Replaces mean and (biased) variance of every BatchNormalization by those of its own input over
+// all `images` [N, C, H, W] (preprocessed as for inference; a few hundred training images), layer
+// by layer: each BN reads what the network gives once all BNs before it are updated, so every layer
+// sees the statistics of the network as it will be. Costs about one forward run of the network,
+// plus a run of each residual block for each BN in it. Errors: InputError where a BN's parameters
+// are no constants or are shared by two nodes.
 RecalibrationReport recalibrate_batch_norm(Graph& graph, const FloatTensor& images,
                                            int threads = 1);
 
