@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// aap_array: Pes PEs of Lanes multipliers. Takes one row (the groups of all lanes and a row of weights) per cycle.
+// done_o pulses in the cycle in which acc_o holds the accumulators of a finished pixel, Latency cycles after the
+// pixel's last row was given; the next row of another pixel may follow immediately.
+
+`default_nettype none
+
+module aap_array #(
+  parameter  int Group    = 16,
+  parameter  int Lanes    = 4,
+  parameter  int Pes      = 32,
+  parameter  int AccWidth = 32,
+  parameter  int MulStyle = 0,
+  localparam int ElemW    = 8 + $clog2(Group)
+) (
+  input  wire logic                         clk_i,
+  input  wire logic                         rst_ni,
+  input  wire logic                         clear_i,
+
+  // row, aligned with the data of the buffers
+  input  wire logic                         valid_i,
+  input  wire logic                         first_i,  // first row of a pixel
+  input  wire logic                         last_i,   // last row of a pixel
+  input  wire logic                         max_i,
+  input  wire logic [8*Group*Lanes-1:0]     groups_i,
+  input  wire logic [ElemW*Lanes*Pes-1:0]   weights_i,  // element pe * Lanes + lane
+
+  // result
+  output      logic                         done_o,
+  output      logic                         busy_o,   // a row is on its way
+  output      logic [AccWidth*Pes-1:0]      acc_o
+);
+  localparam int TreeStages = (Lanes == 1) ? 0 : (Lanes == 8) ? 2 : 1;
+  localparam int AccStage   = 2 + TreeStages;  // register stages between the row and the accumulators
+  localparam int Products   = Lanes * Pes;
+
+  if (Pes < 2 || Pes % 2 != 0) begin : gen_illegal_pes
+    ERROR_aap_array_Pes_must_be_even u_error ();
+  end
+
+  // flags beside the data
+  logic [AccStage-1:0] valid_q, first_q, last_q, max_q;
+  logic                done_q;
+  always_ff @(posedge clk_i) begin : p_valid
+    if (!rst_ni || clear_i) begin
+      valid_q <= '0;
+      done_q  <= 1'b0;
+    end else begin
+      valid_q <= {valid_q[AccStage-2:0], valid_i};
+      done_q  <= valid_q[AccStage-1] & last_q[AccStage-1];
+    end
+  end
+  always_ff @(posedge clk_i) begin : p_flags
+    first_q <= {first_q[AccStage-2:0], first_i};
+    last_q  <= {last_q[AccStage-2:0], last_i};
+    max_q   <= {max_q[AccStage-2:0], max_i};
+  end
+  assign done_o = done_q;
+  assign busy_o = (|valid_q) | done_q;
+
+  logic [8*Products-1:0]  act, wgt;
+  logic [16*Products-1:0] products;
+
+  for (genvar e = 0; e < Products; e++) begin : gen_selector
+    aap_selector #(.Group(Group)) u_selector (
+      .clk_i(clk_i), .max_i(max_i), .group_i(groups_i[8*Group*(e % Lanes) +: 8*Group]),
+      .weight_i(weights_i[ElemW*e +: ElemW]), .act_o(act[8*e +: 8]), .wgt_o(wgt[8*e +: 8])
+    );
+  end
+
+  for (genvar e = 0; e < Products; e = e + 2) begin : gen_mul
+    aap_mul2 #(.MulStyle(MulStyle)) u_mul2 (
+      .clk_i(clk_i), .a0_i(act[8*e +: 8]), .b0_i(wgt[8*e +: 8]), .a1_i(act[8*e+8 +: 8]), .b1_i(wgt[8*e+8 +: 8]),
+      .p0_o(products[16*e +: 16]), .p1_o(products[16*e+16 +: 16])
+    );
+  end
+
+  for (genvar p = 0; p < Pes; p++) begin : gen_pe
+    aap_pe #(.Lanes(Lanes), .AccWidth(AccWidth)) u_pe (
+      .clk_i(clk_i), .products_i(products[16*Lanes*p +: 16*Lanes]), .valid_i(valid_q[AccStage-1]),
+      .first_i(first_q[AccStage-1]), .max_i(max_q[AccStage-1]), .acc_o(acc_o[AccWidth*p +: AccWidth])
+    );
+  end
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// aap_rows_mul: signed by small multiplication without multiplier cells. The multiplier b is cut into digits of four bits;
+// part_o holds a * digit for every digit, one cycle later: a * b = sum of part[g] * 16^g, with the last
+// digit signed when BSigned. A row of a digit is one adder whose result is taken or passed by, one cell per bit on iCE40.
+
+`default_nettype none
+
+module aap_rows_mul #(
+  parameter  int AWidth  = 24,  // bits of the signed multiplicand
+  parameter  int BWidth  = 16,  // bits of the multiplier
+  parameter  int BSigned = 0,   // 1: b is signed, BWidth a multiple of 4
+  localparam int Digits  = (BWidth + 3) / 4,
+  localparam int PartW   = AWidth + 4
+) (
+  input  wire logic                    clk_i,
+  input  wire logic [AWidth-1:0]       a_i,
+  input  wire logic [BWidth-1:0]       b_i,
+  output      logic [PartW*Digits-1:0] part_o
+);
+  if (AWidth < 2 || BWidth < 1 || (BSigned != 0 && BWidth % 4 != 0)) begin : gen_illegal_width
+    ERROR_aap_rows_mul_widths_are_illegal u_error ();
+  end
+
+  logic [4*Digits-1:0] b;
+  assign b = (4*Digits)'(b_i);
+
+  for (genvar g = 0; g < Digits; g++) begin : gen_digit
+    localparam bit Negative = (BSigned != 0) && (g == Digits - 1);  // the digit's top bit counts -8
+    logic [AWidth-1:0]   row0;
+    logic [AWidth:0]     hi1, hi2, hi3;
+    logic signed [AWidth-1:0] a;
+    assign a    = a_i;
+    assign row0 = b[4*g] ? a_i : '0;
+    assign hi1  = b[4*g+1] ? (AWidth+1)'($signed(row0[AWidth-1:1])) + (AWidth+1)'(a)
+                           : (AWidth+1)'($signed(row0[AWidth-1:1]));
+    assign hi2  = b[4*g+2] ? (AWidth+1)'($signed(hi1[AWidth:1])) + (AWidth+1)'(a)
+                           : (AWidth+1)'($signed(hi1[AWidth:1]));
+    if (Negative) begin : gen_negative
+      assign hi3 = b[4*g+3] ? (AWidth+1)'($signed(hi2[AWidth:1])) - (AWidth+1)'(a)
+                            : (AWidth+1)'($signed(hi2[AWidth:1]));
+    end else begin : gen_positive
+      assign hi3 = b[4*g+3] ? (AWidth+1)'($signed(hi2[AWidth:1])) + (AWidth+1)'(a)
+                            : (AWidth+1)'($signed(hi2[AWidth:1]));
+    end
+    logic [PartW-1:0] part_q;
+    always_ff @(posedge clk_i) begin : p_part
+      part_q <= {hi3, hi2[0], hi1[0], row0[0]};
+    end
+    assign part_o[PartW*g +: PartW] = part_q;
+  end
+endmodule
+
+`default_nettype wire
