@@ -40,8 +40,7 @@ Machine::Machine(const Config& config, uint32_t base, std::vector<uint8_t>& memo
       param_stamps_(size_of(config.param_depth)),
       residual_stamps_(size_of(config.residual_depth)),
       output_stamps_(size_of(config.out_depth)),
-      memory_stamps_(memory.size() / size_of(config.beat_bytes()) + 1),
-      users_(g_) {}
+      memory_stamps_(memory.size() / size_of(config.beat_bytes()) + 1) {}
 
 Fault Machine::run(const Command& c, uint32_t sequence) {
   switch (c.opcode) {

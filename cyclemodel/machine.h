@@ -31,6 +31,15 @@ class Machine {
     int32_t bias = 0;
     uint32_t multiplier = 0, shift = 0;
   };
+  struct Run {
+    uint32_t word = 0, count = 0;
+  };
+  struct Term {
+    uint16_t column = 0;
+    int16_t weight = 0;
+  };
+  // Pixels at a time: the columns of a step stay in the first-level cache.
+  static constexpr size_t kPixelBlock = 128;
   // Who touched an entry last; 0 is nobody.
   struct Stamps {
     std::vector<uint32_t> written, read;
@@ -49,7 +58,9 @@ class Machine {
   void exec_act_races(const Command& c, uint32_t sequence);
   void accumulate(const Command& c);
   void accumulate_few(const Command& c);
-  void gather_column(const Command& c, size_t lane, uint32_t channel, uint32_t offset);
+  void list_terms(const Command& c);
+  void gather_column(size_t column, uint32_t offset, size_t first, size_t count);
+  void add_terms(int32_t* sums, size_t begin, size_t end, bool max, size_t count) const;
   void drain(const Command& c, uint32_t number);
   int64_t wrap_accumulator(int64_t value, const Command& c, const char* what);
 
@@ -87,10 +98,13 @@ class Machine {
   Stamps output_stamps_;    // [pixel], written by exec, read by store
   Stamps memory_stamps_;    // [beat], written by store, read by load
 
-  std::vector<uint32_t> pixel_word_;                              // of the current EXEC
-  std::vector<int32_t> sums_;                                     // [pe][pixel]
-  std::vector<int16_t> column_;                                   // [pixel]
-  std::vector<std::vector<std::pair<uint16_t, int16_t>>> users_;  // by channel: pe, weight
+  std::vector<uint32_t> pixel_word_;  // of the current EXEC
+  std::vector<int32_t> sums_;         // [pe][pixel]
+  std::vector<Run> runs_;             // the same as consecutive words, all of one length
+  std::vector<Term> terms_;           // by step, then PE
+  std::vector<size_t> term_begin_;
+  std::vector<uint8_t> used_;     // [step][column]
+  std::vector<int16_t> columns_;  // [lane * G + channel][pixel of a block]
 
   std::vector<std::string> hazards_;
   uint64_t hazard_count_ = 0;
