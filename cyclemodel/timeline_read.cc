@@ -126,8 +126,7 @@ void Timeline::grant_load() {
   const uint64_t row = act ? load_.run % c.rows : 0;
   uint64_t start = load_write_free_;
   if (act && load_.offset == 0) start += c.left_fill + (row == 0 ? c.pre_fill : 0);
-  load_write_free_ = std::max({start + beats, span.first + structure_.load_write + beats,
-                               span.last + structure_.load_write + 1});
+  load_write_free_ = std::max(start + beats, span.last + structure_.load_write + 1);
   fifo_.emplace_back(load_write_free_, beats);
   fifo_used_ += beats;
 
