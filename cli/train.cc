@@ -23,6 +23,11 @@ void add_train(CLI::App& app, Action& action) {
   sub->add_option("--learning-rate", o->learning_rate, "peak; 0 chooses by task")->capture_default_str();
   sub->add_option("--weight-decay", o->weight_decay)->capture_default_str();
   sub->add_option("--label-smoothing", o->label_smoothing)->capture_default_str();
+  sub->add_option("--momentum", o->momentum)->capture_default_str();
+  sub->add_option("--augment", o->augment, "shift and flip images; auto is off when retraining")
+      ->check(CLI::IsMember({"auto", "on", "off"}))->capture_default_str();
+  sub->add_option("--teacher", o->teacher, "ONNX file whose outputs guide retraining");
+  sub->add_option("--snapshot", o->snapshot, "ONNX file rewritten after each epoch");
   sub->add_option("--seed", o->seed, "32-bit")->capture_default_str();
   sub->add_option("--checkpoint", o->checkpoint, "written whole after each epoch");
   sub->add_flag("--resume", o->resume, "go on from --checkpoint");

@@ -214,11 +214,7 @@ module aap_exec #(
   assign stall_load_o  = (state_q == ST_WAIT) && missing_load;
   assign stall_store_o = (state_q == ST_WAIT) && missing_store && !missing_load;
 
-  always_comb begin : p_take
-    tok_take_o      = '0;
-    tok_take_o[L2E] = start & wait_q[0];
-    tok_take_o[S2E] = start & wait_q[1];
-  end
+  assign tok_take_o    = (5'(start & wait_q[0]) << L2E) | (5'(start & wait_q[1]) << S2E);
 
   // ---- row issue
   logic [KeepW-1:0] k_q;         // counts from 1
@@ -269,7 +265,7 @@ module aap_exec #(
   // ---- T+1: addresses
   logic                    v1_q, k_first1_q, first1_q, last1_q, col_end1_q;
   logic [ActW:0]           base_q, line_q;  // pixel, and first pixel of the output row; top bit: beyond
-  logic [ActW:0]           base_from, base_step, base_next;
+  logic [ActW:0]           base_from, base_step, base_sum, base_next;
   logic [Lanes*(ActW+1)-1:0] addr_q;
   always_ff @(posedge clk_i) begin : p_stage1
     k_first1_q <= k_first;
@@ -279,10 +275,8 @@ module aap_exec #(
   end
   assign base_from = col_end1_q ? line_q : base_q;
   assign base_step = col_end1_q ? y_step_q : x_step_q;
-  always_comb begin : p_base_next
-    base_next       = {1'b0, base_from[ActW-1:0]} + {1'b0, base_step[ActW-1:0]};
-    base_next[ActW] = base_next[ActW] | base_from[ActW] | base_step[ActW];
-  end
+  assign base_sum  = {1'b0, base_from[ActW-1:0]} + {1'b0, base_step[ActW-1:0]};
+  assign base_next = {base_sum[ActW] | base_from[ActW] | base_step[ActW], base_sum[ActW-1:0]};
   always_ff @(posedge clk_i) begin : p_base
     // A new descriptor's word may come in the cycle after the last row of the previous one.
     if (`AAP_BEAT(ACT_BASE)) begin
@@ -391,11 +385,7 @@ module aap_exec #(
     end
   end
 
-  always_comb begin : p_post
-    tok_post_o      = '0;
-    tok_post_o[E2L] = read_done & pend_q[0] & ~fault_q;
-    tok_post_o[E2S] = finished & pend_q[1] & ~fault_q;
-  end
+  assign tok_post_o = (5'(read_done & pend_q[0] & ~fault_q) << E2L) | (5'(finished & pend_q[1] & ~fault_q) << E2S);
 
   assign busy_o   = drain_busy_q | v1_q | v2_q | v3_q;
   assign parsed_o = (state_q != ST_PARSE) || (beat_q != '0);

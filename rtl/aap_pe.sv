@@ -58,22 +58,16 @@ module aap_pe #(
     end
   end
 
-  logic [AccWidth-1:0] operand, sum, acc_q, acc_d;
+  logic [AccWidth-1:0] extended, operand, sum, next, acc_d, acc_q;
   logic                larger;
 
   // Bit 8 of a maximum's operand is the sign of a byte that is meant unsigned: cleared.
-  always_comb begin : p_operand
-    operand    = AccWidth'(tree);
-    operand[8] = tree[8] & ~max_i;
-  end
-
-  assign sum    = acc_q + operand;
-  assign larger = ~sum[8];
-
-  always_comb begin : p_acc_next
-    acc_d = first_i ? operand : sum;
-    if (max_i) acc_d[8:0] = {1'b1, ~operand[7:0]};
-  end
+  assign extended = AccWidth'(tree);
+  assign operand  = {extended[AccWidth-1:9], extended[8] & ~max_i, extended[7:0]};
+  assign sum      = acc_q + operand;
+  assign larger   = ~sum[8];
+  assign next     = first_i ? operand : sum;
+  assign acc_d    = {next[AccWidth-1:9], max_i ? {1'b1, ~operand[7:0]} : next[8:0]};
 
   always_ff @(posedge clk_i) begin : p_acc
     if (valid_i && (!max_i || first_i || larger)) acc_q <= acc_d;
