@@ -198,8 +198,8 @@ uint32_t run_address(const Command& c, uint64_t run) {
 uint32_t burst_bytes(uint32_t address, uint64_t left, const Config& config) {
   const uint64_t longest = uint64_t{static_cast<uint32_t>(config.max_burst)} *
                            static_cast<uint32_t>(config.beat_bytes());
-  const uint64_t page = 4096 - address % 4096;
-  return static_cast<uint32_t>(std::min({left, longest, page}));
+  // A burst ends at a multiple of the longest one, so it never crosses 4 KiB either.
+  return static_cast<uint32_t>(std::min(left, longest - address % longest));
 }
 
 }  // namespace aap::cyclemodel

@@ -76,7 +76,7 @@ uint64_t run_bytes(const Command& command, const Config& config);
 uint64_t run_count(const Command& command);
 uint32_t run_address(const Command& command, uint64_t run);
 
-// Bytes of the longest legal burst from `address` with `left` bytes to go.
+// Bytes of the burst at `address` with `left` bytes to go.
 uint32_t burst_bytes(uint32_t address, uint64_t left, const Config& config);
 
 }  // namespace aap::cyclemodel

@@ -180,15 +180,13 @@ void Timeline::take_exec() {
   Running running;
   if (!take(Unit::kExec, running)) return;
   const Command& c = running.command;
-  const auto drain = static_cast<uint64_t>(config_.drain_cycles());
   const uint64_t issue = parsed(c, exec_free_, structure_.half());
   const uint64_t rows = uint64_t{c.steps} * c.keep;
   const uint64_t constants = std::max(std::max(c.queued_at, exec_free_) + structure_.hand_over,
-                                      last_exec_done_ + structure_.half()) +
-                             structure_.begin;
+                                      last_exec_done_ + structure_.half() + structure_.begin);
   const uint64_t first_last = std::max({issue + rows - 1, next_last_row_, constants});
-  const uint64_t last_row = first_last + (c.pixels() - 1) * std::max(rows, drain);
-  next_last_row_ = last_row + drain;
+  const uint64_t last_row = first_last + (c.pixels() - 1) * std::max(rows, structure_.drain);
+  next_last_row_ = last_row + structure_.drain;
   exec_free_ = last_row + 1;
 
   const uint64_t issued = c.pixels() * rows, stall = last_row + 1 - issue - issued;
@@ -198,15 +196,11 @@ void Timeline::take_exec() {
   result_.exec_cycles += issued;
   result_.stall_requant += stall;
 
-  // E2L says that nothing is read any more: rows, then the drain's parameters, then residuals.
-  const uint64_t drained = last_row + structure_.array() + drain;
-  const uint64_t results = drained + (c.last ? structure_.requantise : 1);
-  const uint64_t finished = results + (c.residual ? structure_.residual_add : 0);
-  last_exec_done_ = std::max(last_exec_done_ + 1, finished);  // results leave in order
+  last_exec_done_ = last_row + structure_.exec_done();
   exec_reads_.push_back(running);
   exec_dones_.push_back(running);
   at(exec_free_, Kind::kTry, Unit::kExec);
-  at(c.residual ? results : drained, Kind::kExecRead);
+  at(last_row + structure_.exec_read(c.residual), Kind::kExecRead);
   at(last_exec_done_, Kind::kExecDone);
   exec_wait_since_ = exec_free_;
 }

@@ -16,7 +16,9 @@ void Timeline::kick_read_channel(uint64_t time) {
 uint64_t Timeline::fetch_bytes_wanted() const {
   const uint64_t all = uint64_t{program_.descriptor_count} * isa::kDescriptorBytes;
   const uint64_t room = (appended_ + structure_.fetch_ahead) * isa::kDescriptorBytes;
-  return std::min(all, room) - std::min(requested_bytes_, std::min(all, room));
+  // Descriptor by descriptor.
+  const uint64_t left = isa::kDescriptorBytes - requested_bytes_ % isa::kDescriptorBytes;
+  return requested_bytes_ < std::min(all, room) ? left : 0;
 }
 
 void Timeline::read_channel() {
