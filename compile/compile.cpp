@@ -18,7 +18,8 @@ using namespace compiler;
 using isa::Descriptor;
 using isa::Opcode;
 
-constexpr size_t kTrials = 10;
+constexpr size_t kTrials = 16;
+constexpr double kHandOver = 300;  // cycles from a layer's last store to the next layer's first row
 constexpr uint64_t kAlign = 64;
 
 uint64_t align(uint64_t value) { return (value + kAlign - 1) / kAlign * kAlign; }
@@ -104,8 +105,8 @@ class Compiler {
     for (const Choice& choice : found.choices) {
       if (tried >= kTrials && best != nullptr) break;
       ++tried;
-      if (emitter.run(choice, false, best_time) && stream_.now() < best_time) {
-        best_time = stream_.now();
+      if (emitter.run(choice, false, best_time + kHandOver) && time_of(op) < best_time) {
+        best_time = time_of(op);
         best = &choice;
       }
       stream_.rewind(mark);
@@ -115,6 +116,16 @@ class Compiler {
       throw std::logic_error("a tiling that fitted does not fit");
     }
     return "";
+  }
+
+  // When the next layer can go on: it starts when the first rows of all channels are in memory, and
+  // the latency of that is hidden when they are there some time before the layer's end.
+  double time_of(const Op& op) const {
+    const Plane& out = lowered_.tensors[static_cast<size_t>(op.output)];
+    const int64_t planes = ceil_div(op.out_channels, config_.block_bytes());
+    const double first = stream_.written_by({out.storage, out.plane, out.plane + planes, 0,
+                                             ceil_div(op.out_height, 4), 0, op.out_width});
+    return std::max(first, stream_.now() - kHandOver);
   }
 
   std::string no_fit(const Op& op, const LayerItems& items) const {

@@ -54,8 +54,7 @@ int Emitter::load_entries(Buffer buffer, Opcode opcode, int id, int entries, int
   instr.descriptor.set(isa::load_wgt::kDst, static_cast<uint64_t>(start));
   instr.layer = layer;
   if (commit_) instr.address = {Address::kData, -1, pool.offset(id)};
-  // The drain reads parameters after E2L is posted: wait for the exec after the last reader.
-  instr.need[kExec] = buffer == kParBuffer && war >= 0 && war + 1 < needs.exec ? war + 1 : war;
+  instr.need[kExec] = war;
   used(buffer, key, stream.add_load(std::move(instr), int64_t{entries} * beats), needs);
   return start;
 }
@@ -155,7 +154,7 @@ int Emitter::load_residual(const Tile& tile, uint64_t key, int64_t m_tile, ExecN
                    static_cast<uint64_t>(plane) * storage.plane_bytes(config) +
                        static_cast<uint64_t>(tile.y) * row_bytes +
                        static_cast<uint64_t>(tile.x * config.block_bytes())};
-  instr.need[kExec] = war >= 0 && war + 1 < needs.exec ? war + 1 : war;
+  instr.need[kExec] = war;
   instr.need[kStore] = stream.last_store({base.storage, plane, plane + out_planes(m_tile), tile.y,
                                           tile.y + tile.rows, tile.x, tile.x + tile.cols});
   const int64_t work =

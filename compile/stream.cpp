@@ -116,4 +116,15 @@ int Stream::last_store(const MapRange& r) const {
   return std::min(end - 1, begin + (found - begin) / share * share + share - 1);
 }
 
+double Stream::written_by(const MapRange& r) const {
+  double time = 0;
+  for (const Written& w : writes_[static_cast<size_t>(r.storage)]) {
+    const MapRange& o = w.range;
+    if (o.plane0 < r.plane1 && r.plane0 < o.plane1 && o.y0 < r.y1 && r.y0 < o.y1) {
+      time = std::max(time, store_done_[static_cast<size_t>(w.store)]);
+    }
+  }
+  return time;
+}
+
 }  // namespace aap::compiler

@@ -67,6 +67,9 @@ class Stream {
   // Latest store that wrote part of the range (rounded up so that a layer posts few tokens), or -1.
   int last_store(const MapRange& range) const;
 
+  // Rough time at which the range of a feature map is in memory.
+  double written_by(const MapRange& range) const;
+
   double now() const { return std::max(state_.exec_free, state_.store_free); }
   BufferCache& buffer(Buffer b) { return state_.buffers[b]; }
   const std::vector<Instr>& queue(Unit unit) const { return queues_[unit]; }

@@ -14,7 +14,7 @@ int64_t rne(int64_t v, int shift) {
   if (shift == 0) return v;
   if (shift > 60) return 0;  // v has 56 bits
   const int64_t one = int64_t{1} << shift, half = one >> 1;
-  const int64_t floor = v >> shift, rest = v - (floor << shift);
+  const int64_t floor = v >> shift, rest = v - floor * one;
   if (rest > half || (rest == half && (floor & 1) != 0)) return floor + 1;
   return floor;
 }
