@@ -22,7 +22,7 @@ module aap_array #(
   input  wire logic                         valid_i,
   input  wire logic                         first_i,  // first row of a pixel
   input  wire logic                         last_i,   // last row of a pixel
-  input  wire logic                         max_i,
+  input  wire logic                         max_i,    // maximum: weights are 0 or 1, one 1 per PE and row at most
   input  wire logic [8*Group*Lanes-1:0]     groups_i,
   input  wire logic [ElemW*Lanes*Pes-1:0]   weights_i,  // element pe * Lanes + lane
 
@@ -59,20 +59,20 @@ module aap_array #(
   assign done_o = done_q;
   assign busy_o = (|valid_q) | done_q;
 
-  logic [8*Products-1:0]  act, wgt;
+  logic [8*Products-1:0]  act;
   logic [16*Products-1:0] products;
 
   for (genvar e = 0; e < Products; e++) begin : gen_selector
     aap_selector #(.Group(Group)) u_selector (
       .clk_i(clk_i), .max_i(max_i), .group_i(groups_i[8*Group*(e % Lanes) +: 8*Group]),
-      .weight_i(weights_i[ElemW*e +: ElemW]), .act_o(act[8*e +: 8]), .wgt_o(wgt[8*e +: 8])
+      .index_i(weights_i[ElemW*e+8 +: ElemW-8]), .act_o(act[8*e +: 8])
     );
   end
 
   for (genvar e = 0; e < Products; e = e + 2) begin : gen_mul
     aap_mul2 #(.MulStyle(MulStyle)) u_mul2 (
-      .clk_i(clk_i), .a0_i(act[8*e +: 8]), .b0_i(wgt[8*e +: 8]), .a1_i(act[8*e+8 +: 8]), .b1_i(wgt[8*e+8 +: 8]),
-      .p0_o(products[16*e +: 16]), .p1_o(products[16*e+16 +: 16])
+      .clk_i(clk_i), .a0_i(act[8*e +: 8]), .b0_i(weights_i[ElemW*e +: 8]), .a1_i(act[8*e+8 +: 8]),
+      .b1_i(weights_i[ElemW*(e+1) +: 8]), .p0_o(products[16*e +: 16]), .p1_o(products[16*e+16 +: 16])
     );
   end
 

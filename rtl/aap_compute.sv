@@ -76,7 +76,6 @@ module aap_compute #(
   localparam int WgtW        = $clog2(WeightDepth);
   localparam int TabW        = $clog2(TableDepth);
   localparam int ParW        = $clog2(ParamDepth);
-  localparam int PixelDepth  = (OutDepth > PsumDepth) ? OutDepth : PsumDepth;
   localparam int RowW        = Lanes * Pes * (8 + $clog2(Group));
 
   logic                      tab_re, act_re, wgt_re;
@@ -88,12 +87,14 @@ module aap_compute #(
   logic [RowW-1:0]           wgt_rdata;
   logic                      row_valid, row_first, row_last, row_max;
   logic                      cfg_load, cfg_first, cfg_last, cfg_max, cfg_residual;
-  logic [15:0]               cfg_psum_base, cfg_out_base, cfg_res_base;
+  logic [$clog2(PsumDepth):0] cfg_psum_base;
+  logic [$clog2(OutDepth):0]  cfg_out_base;
+  logic [$clog2(ResidualDepth):0] cfg_res_base;
   logic [ParW-1:0]           cfg_par_base;
   logic [7:0]                cfg_zp, cfg_lo, cfg_hi, cfg_add_zp, cfg_add_lo, cfg_add_hi;
   logic [4:0]                cfg_add_shift;
   logic [15:0]               cfg_add_ma, cfg_add_mb;
-  logic [31:0]               cfg_add_c;
+  logic [24:0]               cfg_add_c;
   logic                      drain_err, exec_busy, exec_parsed, array_busy, drain_busy, done;
   logic [15:0]               drain_err_addr;
   logic [AccWidth*Pes-1:0]   acc;
@@ -102,7 +103,8 @@ module aap_compute #(
 
   aap_exec #(
     .Group(Group), .Lanes(Lanes), .AxiDataWidth(AxiDataWidth), .AddrWidth(AddrWidth), .ActDepth(ActDepth),
-    .WeightDepth(WeightDepth), .TableDepth(TableDepth), .ParamDepth(ParamDepth), .PixelDepth(PixelDepth),
+    .WeightDepth(WeightDepth), .TableDepth(TableDepth), .ParamDepth(ParamDepth), .PsumDepth(PsumDepth),
+    .OutDepth(OutDepth), .ResidualDepth(ResidualDepth),
     .DrainCycles(DrainCycles), .ReadDelay(RowDelay + DrainCycles + 1), .ResidualDelay(RowDelay + DrainCycles + 7),
     .FinishDelay(RowDelay + DrainCycles + 12)
   ) u_exec (

@@ -23,21 +23,26 @@ module aap_drain #(
   parameter  int OutDepth      = 512,
   parameter  int ResidualDepth = 512,
   parameter  int MulStyle      = 0,
-  localparam int ParW          = $clog2(ParamDepth)
+  localparam int DrainCycles   = Pes / Requantisers,
+  localparam int StepW         = $clog2(DrainCycles),
+  localparam int ParW          = $clog2(ParamDepth),
+  localparam int PsumW         = $clog2(PsumDepth) + StepW,      // bits of an address
+  localparam int OutW          = $clog2(OutDepth) + StepW,
+  localparam int ResW          = $clog2(ResidualDepth) + StepW
 ) (
   input  wire logic                      clk_i,
   input  wire logic                      rst_ni,
   input  wire logic                      clear_i,
 
-  // fields
+  // fields; bases in pixels, the top bit says beyond
   input  wire logic                      cfg_load_i,
   input  wire logic                      cfg_first_i,
   input  wire logic                      cfg_last_i,
   input  wire logic                      cfg_max_i,
   input  wire logic                      cfg_residual_i,
-  input  wire logic [15:0]               cfg_psum_base_i,
-  input  wire logic [15:0]               cfg_out_base_i,
-  input  wire logic [15:0]               cfg_res_base_i,
+  input  wire logic [PsumW-StepW:0]       cfg_psum_base_i,
+  input  wire logic [OutW-StepW:0]       cfg_out_base_i,
+  input  wire logic [ResW-StepW:0]       cfg_res_base_i,
   input  wire logic [ParW-1:0]           cfg_par_base_i,
   input  wire logic [7:0]                cfg_zp_i,
   input  wire logic [7:0]                cfg_lo_i,         // static from here on
@@ -48,7 +53,7 @@ module aap_drain #(
   input  wire logic [7:0]                cfg_add_hi_i,
   input  wire logic [15:0]               cfg_add_ma_i,
   input  wire logic [15:0]               cfg_add_mb_i,
-  input  wire logic [31:0]               cfg_add_c_i,
+  input  wire logic [24:0]               cfg_add_c_i,
 
   // accumulators of a finished pixel
   input  wire logic                      done_i,
@@ -69,16 +74,11 @@ module aap_drain #(
   // status
   output      logic                      busy_o,
   output      logic                      err_o,       // pixel or entry beyond a buffer; it is not written
-  output      logic [15:0]               err_addr_o   // the pixel
+  output      logic [15:0]               err_addr_o   // the first pixel beyond
 );
-  localparam int DrainCycles = Pes / Requantisers;
-  localparam int StepW  = $clog2(DrainCycles);
   localparam int BeatB  = AxiDataWidth / 8;
   localparam int Subs   = BeatB / Requantisers;        // words of Requantisers bytes in a beat
   localparam int SubW   = $clog2(Subs);
-  localparam int PsumW  = $clog2(PsumDepth) + StepW;
-  localparam int OutW   = $clog2(OutDepth) + StepW;
-  localparam int ResW   = $clog2(ResidualDepth) + StepW;
   localparam int ResRam = ResidualDepth * Pes / BeatB;
   localparam int SumW   = AccWidth * Requantisers;
 
@@ -136,14 +136,14 @@ module aap_drain #(
   logic [ParW-1:0] par_q;
   logic            pixel_end1_q;
   logic [PsumW:0]  psum_base;
-  assign psum_base = {|(cfg_psum_base_i >> (PsumW - StepW)), cfg_psum_base_i[PsumW-StepW-1:0], StepW'(0)};
+  assign psum_base = {cfg_psum_base_i, StepW'(0)};
   always_ff @(posedge clk_i) begin : p_counters
     pixel_end1_q <= (left_q == (StepW+1)'(1));
     if (cfg_load_i) begin
       psum_rd_q <= psum_base;
       psum_wr_q <= psum_base;
-      out_q     <= {|(cfg_out_base_i >> (OutW - StepW)), cfg_out_base_i[OutW-StepW-1:0], StepW'(0)};
-      res_q     <= {|(cfg_res_base_i >> (ResW - StepW)), cfg_res_base_i[ResW-StepW-1:0], StepW'(0)};
+      out_q     <= {cfg_out_base_i, StepW'(0)};
+      res_q     <= {cfg_res_base_i, StepW'(0)};
       par_q     <= cfg_par_base_i;
     end else begin
       if (v0) psum_rd_q <= psum_rd_q + 1'b1;
@@ -227,7 +227,7 @@ module aap_drain #(
 
   // ---- d8 to d12: residual add
   for (genvar r = 0; r < Requantisers; r++) begin : gen_residual
-    aap_residual_add u_add (
+    aap_residual_add #(.MulStyle(MulStyle)) u_add (
       .clk_i(clk_i), .a_i(y8[8*r +: 8]), .b_i(residual8[8*r +: 8]), .ma_i(cfg_add_ma_i), .mb_i(cfg_add_mb_i),
       .c_i(cfg_add_c_i), .shift_i(cfg_add_shift_i), .zp_i(cfg_add_zp_i), .lo_i(cfg_add_lo_i), .hi_i(cfg_add_hi_i),
       .y_o(y12[8*r +: 8])
@@ -243,15 +243,12 @@ module aap_drain #(
     .re_i(out_re_i), .raddr_i(out_raddr_i[OutW-1:0]), .rdata_o(out_rdata_o)
   );
 
-  assign err_o = psum_bad || res_bad || out_bad;
-  always_comb begin : p_err
-    if (out_bad)      err_addr_o = 16'(out_q[OutW:StepW]);
-    else if (res_bad) err_addr_o = 16'(res_q[ResW:StepW]);
-    else              err_addr_o = 16'(psum_rd_q[PsumW:StepW]);
-  end
+  assign err_o      = psum_bad || res_bad || out_bad;
+  assign err_addr_o = (psum_bad ? 16'(PsumDepth) : 16'd0) | (res_bad ? 16'(ResidualDepth) : 16'd0)
+                    | (out_bad ? 16'(OutDepth) : 16'd0);
 
   logic unused_ld;
-  assign unused_ld = ^{ld_addr_i, ld_data_i, out_raddr_i, cfg_psum_base_i, cfg_out_base_i, cfg_res_base_i};
+  assign unused_ld = ^{ld_addr_i, ld_data_i, out_raddr_i};
 endmodule
 
 `default_nettype wire

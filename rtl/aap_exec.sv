@@ -22,7 +22,9 @@ module aap_exec #(
   parameter  int WeightDepth   = 512,
   parameter  int TableDepth    = 512,
   parameter  int ParamDepth    = 32,
-  parameter  int PixelDepth    = 512,  // the larger of output buffer and partial sums, pixels
+  parameter  int PsumDepth     = 256,  // pixels, as the next two
+  parameter  int OutDepth      = 512,
+  parameter  int ResidualDepth = 512,
   parameter  int DrainCycles   = 4,    // cycles of the drain per pixel
   parameter  int ReadDelay     = 20,   // from the last row of an EXEC until its parameters have been read,
   parameter  int ResidualDelay = 26,   // its residual operands too,
@@ -30,7 +32,10 @@ module aap_exec #(
   localparam int ActW          = $clog2(ActDepth),
   localparam int WgtW          = $clog2(WeightDepth),
   localparam int TabW          = $clog2(TableDepth),
-  localparam int ParW          = $clog2(ParamDepth)
+  localparam int ParW          = $clog2(ParamDepth),
+  localparam int PsumW         = $clog2(PsumDepth),
+  localparam int OutW          = $clog2(OutDepth),
+  localparam int ResW          = $clog2(ResidualDepth)
 ) (
   input  wire logic                      clk_i,
   input  wire logic                      rst_ni,
@@ -69,9 +74,9 @@ module aap_exec #(
   output      logic                      cfg_last_o,
   output      logic                      cfg_max_o,
   output      logic                      cfg_residual_o,
-  output      logic [15:0]               cfg_psum_base_o,
-  output      logic [15:0]               cfg_out_base_o,
-  output      logic [15:0]               cfg_res_base_o,
+  output      logic [PsumW:0]            cfg_psum_base_o,
+  output      logic [OutW:0]            cfg_out_base_o,
+  output      logic [ResW:0]            cfg_res_base_o,
   output      logic [ParW-1:0]           cfg_par_base_o,
   output      logic [7:0]                cfg_zp_o,
   output      logic [7:0]                cfg_lo_o,
@@ -82,7 +87,7 @@ module aap_exec #(
   output      logic [7:0]                cfg_add_hi_o,
   output      logic [15:0]               cfg_add_ma_o,
   output      logic [15:0]               cfg_add_mb_o,
-  output      logic [31:0]               cfg_add_c_o,
+  output      logic [24:0]               cfg_add_c_o,
   input  wire logic                      drain_err_i,
   input  wire logic [15:0]               drain_err_addr_i,
 
@@ -99,6 +104,7 @@ module aap_exec #(
 );
   localparam int Beats = 512 / AxiDataWidth;
   localparam int BeatW = $clog2(Beats);
+  localparam int PixelDepth = (OutDepth > PsumDepth) ? OutDepth : PsumDepth;
   localparam int KeepW = $clog2(Group) + 1;
   localparam int StepW = WgtW + 1;                // a step takes a row of weights at least
   localparam int PixW  = $clog2(PixelDepth) + 1;
@@ -112,7 +118,7 @@ module aap_exec #(
   if (DrainCycles < 4 || ParamDepth < DrainCycles) begin : gen_illegal_drain
     ERROR_aap_exec_drain_cycles_must_be_4_to_ParamDepth u_error ();
   end
-  if (PixelDepth < 2 || PixelDepth > 32768) begin : gen_illegal_pixels
+  if (PsumDepth < 2 || OutDepth < 2 || ResidualDepth < 2 || PixelDepth > 32768) begin : gen_illegal_pixels
     ERROR_aap_exec_pixel_depths_must_be_2_to_32768 u_error ();
   end
 
@@ -145,11 +151,13 @@ module aap_exec #(
   logic [PixW-1:0]  cols_q, rows_q;
   logic [ActW:0]    x_step_q, y_step_q;
   logic [1:0]       wait_q, post_q;  // {S2E, L2E} and {E2S, E2L}
-  logic [15:0]      psum_base_q, out_base_q, res_base_q;
+  logic [PsumW:0]   psum_base_q;
+  logic [OutW:0]    out_base_q;
+  logic [ResW:0]    res_base_q;
   logic [7:0]       zp_q, lo_q, hi_q, add_zp_q, add_lo_q, add_hi_q;
   logic [4:0]       add_shift_q;
   logic [15:0]      add_ma_q, add_mb_q;
-  logic [31:0]      add_c_q;
+  logic [24:0]      add_c_q;
 
   always_ff @(posedge clk_i) begin : p_fields
     if (take && beat_q == '0) begin
@@ -178,11 +186,11 @@ module aap_exec #(
       y_step_q <= {|(`AAP_FIELD(Y_STEP) >> ActW), ActW'(`AAP_FIELD(Y_STEP))};
     end
     if (`AAP_BEAT(PSUM_BASE)) begin
-      psum_base_q <= `AAP_FIELD(PSUM_BASE);
-      out_base_q  <= `AAP_FIELD(OUT_BASE);
+      psum_base_q <= {|(`AAP_FIELD(PSUM_BASE) >> PsumW), PsumW'(`AAP_FIELD(PSUM_BASE))};
+      out_base_q  <= {|(`AAP_FIELD(OUT_BASE) >> OutW), OutW'(`AAP_FIELD(OUT_BASE))};
     end
     if (`AAP_BEAT(RES_BASE)) begin
-      res_base_q <= `AAP_FIELD(RES_BASE);
+      res_base_q <= {|(`AAP_FIELD(RES_BASE) >> ResW), ResW'(`AAP_FIELD(RES_BASE))};
       zp_q       <= `AAP_FIELD(ZP);
     end
     if (`AAP_BEAT(LO)) begin
@@ -199,7 +207,7 @@ module aap_exec #(
       add_ma_q <= `AAP_FIELD(ADD_MA);
       add_mb_q <= `AAP_FIELD(ADD_MB);
     end
-    if (`AAP_BEAT(ADD_C)) add_c_q <= `AAP_FIELD(ADD_C);
+    if (`AAP_BEAT(ADD_C)) add_c_q <= 25'(`AAP_FIELD(ADD_C));
   end
 
   // ---- checks and tokens
@@ -214,7 +222,7 @@ module aap_exec #(
   assign stall_load_o  = (state_q == ST_WAIT) && missing_load;
   assign stall_store_o = (state_q == ST_WAIT) && missing_store && !missing_load;
 
-  assign tok_take_o    = (5'(start & wait_q[0]) << L2E) | (5'(start & wait_q[1]) << S2E);
+  assign tok_take_o    = (5'({start & wait_q[0]}) << L2E) | (5'({start & wait_q[1]}) << S2E);
 
   // ---- row issue
   logic [KeepW-1:0] k_q;         // counts from 1
@@ -385,7 +393,8 @@ module aap_exec #(
     end
   end
 
-  assign tok_post_o = (5'(read_done & pend_q[0] & ~fault_q) << E2L) | (5'(finished & pend_q[1] & ~fault_q) << E2S);
+  assign tok_post_o = (5'({read_done & pend_q[0] & ~fault_q}) << E2L)
+                    | (5'({finished & pend_q[1] & ~fault_q}) << E2S);
 
   assign busy_o   = drain_busy_q | v1_q | v2_q | v3_q;
   assign parsed_o = (state_q != ST_PARSE) || (beat_q != '0);
@@ -409,26 +418,16 @@ module aap_exec #(
   assign cfg_add_c_o     = add_c_q;
 
   // ---- faults
-  logic [ActW:0] bad_act;
-  if (Lanes == 1) begin : gen_bad_one
-    assign bad_act = addr_q;
-  end else begin : gen_bad_many
-    always_comb begin : p_bad_act
-      bad_act = addr_q[ActW:0];
-      for (int l = Lanes - 1; l >= 0; l = l - 1) begin
-        if (lane_bad[l]) bad_act = addr_q[(ActW+1)*l +: ActW+1];
-      end
-    end
-  end
+  // EXEC_RANGE reports the first entry beyond the buffer.
+  assign err_valid_o = !fault_q && (drain_err_i || act_bad || wgt_bad || tab_bad || parse_bad);
   always_comb begin : p_error
-    err_valid_o = !fault_q && (drain_err_i || act_bad || wgt_bad || tab_bad || parse_bad);
-    err_code_o  = aap_isa_pkg::ERR_EXEC_RANGE;
-    err_addr_o  = desc_addr_i;
+    err_code_o = aap_isa_pkg::ERR_EXEC_RANGE;
+    err_addr_o = desc_addr_i;
     // the oldest row first
     if (drain_err_i)       err_addr_o = AddrWidth'(drain_err_addr_i);
-    else if (act_bad)      err_addr_o = AddrWidth'(bad_act);
-    else if (wgt_bad)      err_addr_o = AddrWidth'(wgt_q);
-    else if (tab_bad)      err_addr_o = AddrWidth'(tab_q);
+    else if (act_bad)      err_addr_o = AddrWidth'(ActDepth);
+    else if (wgt_bad)      err_addr_o = AddrWidth'(WeightDepth);
+    else if (tab_bad)      err_addr_o = AddrWidth'(TableDepth);
     else if (keep_bad)     err_code_o = aap_isa_pkg::ERR_KEEP_RANGE;
     else if (length_bad)   err_code_o = aap_isa_pkg::ERR_BAD_LENGTH;
     else if (steps_over_q) err_addr_o = AddrWidth'(WeightDepth);

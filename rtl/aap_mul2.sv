@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// aap_mul2: two signed 8 x 8 multipliers, products registered. Style 0 leaves the cells to synthesis; style 1
-// is one iCE40 SB_MAC16 in dual 8 x 8 mode, which synthesis does not infer.
+// aap_mul2: two signed 8 x 8 multipliers, products registered; b is registered too and comes a cycle before a. Style 0
+// leaves the cells to synthesis; style 1 is one iCE40 SB_MAC16 in dual 8 x 8 mode, which synthesis does not infer.
 
 `default_nettype none
 
@@ -19,7 +19,7 @@ module aap_mul2 #(
   if (MulStyle == 1) begin : gen_mac16
     logic unused_co, unused_accumco, unused_signextout;
     SB_MAC16 #(
-      .NEG_TRIGGER(1'b0), .A_REG(1'b0), .B_REG(1'b0), .C_REG(1'b0), .D_REG(1'b0),
+      .NEG_TRIGGER(1'b0), .A_REG(1'b0), .B_REG(1'b1), .C_REG(1'b0), .D_REG(1'b0),
       .TOP_8x8_MULT_REG(1'b1), .BOT_8x8_MULT_REG(1'b1),
       .PIPELINE_16x16_MULT_REG1(1'b0), .PIPELINE_16x16_MULT_REG2(1'b0),
       .TOPOUTPUT_SELECT(2'b10), .TOPADDSUB_LOWERINPUT(2'b00), .TOPADDSUB_UPPERINPUT(1'b0),
@@ -34,10 +34,13 @@ module aap_mul2 #(
       .O({p1_o, p0_o}), .CO(unused_co), .ACCUMCO(unused_accumco), .SIGNEXTOUT(unused_signextout)
     );
   end else begin : gen_generic
+    logic signed [7:0]  b0_q, b1_q;
     logic signed [15:0] p0_q, p1_q;
     always_ff @(posedge clk_i) begin : p_mul
-      p0_q <= $signed(a0_i) * $signed(b0_i);
-      p1_q <= $signed(a1_i) * $signed(b1_i);
+      b0_q <= b0_i;
+      b1_q <= b1_i;
+      p0_q <= $signed(a0_i) * b0_q;
+      p1_q <= $signed(a1_i) * b1_q;
     end
     assign p0_o = p0_q;
     assign p1_o = p1_q;

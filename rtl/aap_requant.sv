@@ -47,21 +47,30 @@ module aap_requant #(
     localparam int Digits = (MulWidth + 3) / 4;
     localparam int PartW  = AccWidth + 4;
     logic [PartW*Digits-1:0] part;
-    aap_rows_mul #(.AWidth(AccWidth), .BWidth(MulWidth)) u_mul (
+    aap_rows_mul #(.AWidth(AccWidth), .BWidth(MulWidth), .MulStyle(MulStyle)) u_mul (
       .clk_i(clk_i), .a_i(acc_q), .b_i(m_q), .part_o(part)
     );
-    // Pairs of neighbouring digits, then the pairs, lowest first: the low bits of a partial sum pass by.
-    for (genvar g = 0; g < Digits; g++) begin : gen_sum
+    // Digits in pairs, then the pairs from the lowest: the low bits of a sum pass by.
+    localparam int Pairs = (Digits + 1) / 2;
+    for (genvar g = 0; g < Pairs; g++) begin : gen_sum
+      logic signed [PartW+3:0] pair;
       logic signed [ProdW-1:0] total;
+      if (2 * g + 1 < Digits) begin : gen_pair
+        logic [PartW-1:0] high;
+        assign high = PartW'($signed(part[PartW*2*g+4 +: PartW-4])) + part[PartW*(2*g+1) +: PartW];
+        assign pair = {high, part[PartW*2*g +: 4]};
+      end else begin : gen_single
+        assign pair = (PartW+4)'($signed(part[PartW*2*g +: PartW]));
+      end
       if (g == 0) begin : gen_first
-        assign total = ProdW'($signed(part[0 +: PartW]));
+        assign total = ProdW'(pair);
       end else begin : gen_next
-        logic [ProdW-4*g-1:0] high;
-        assign high  = gen_sum[g-1].total[ProdW-1:4*g] + (ProdW-4*g)'($signed(part[PartW*g +: PartW]));
-        assign total = {high, gen_sum[g-1].total[4*g-1:0]};
+        logic [ProdW-8*g-1:0] high;
+        assign high  = gen_sum[g-1].total[ProdW-1:8*g] + (ProdW-8*g)'(pair);
+        assign total = {high, gen_sum[g-1].total[8*g-1:0]};
       end
     end
-    assign product_d = gen_sum[Digits-1].total;
+    assign product_d = gen_sum[Pairs-1].total;
   end else begin : gen_cells
     localparam int MulLow = (MulWidth > 17) ? 17 : MulWidth;
     localparam int HighW  = AccWidth - 17;

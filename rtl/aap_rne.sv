@@ -81,10 +81,11 @@ module aap_rne #(
   end
 
   logic signed [9:0] sum, lo, hi;
-  logic              up;
+  logic              up, unused_carry;
   logic [7:0]        y_q;
   assign up  = x_q[0] & (sticky_q | x_q[1]);
-  assign sum = 10'($signed(x_q[9:1])) + 10'($signed(zp_i)) + 10'({1'b0, up});
+  // One adder: up enters as the carry out of an extra low bit.
+  assign {sum, unused_carry} = {x_q[9], x_q[9:1], 1'b1} + {{2{zp_i[7]}}, zp_i, up};
   assign lo  = 10'($signed(lo_i));
   assign hi  = 10'($signed(hi_i));
   always_ff @(posedge clk_i) begin : p_clamp

@@ -10,6 +10,7 @@ module aap_rows_mul #(
   parameter  int AWidth  = 24,  // bits of the signed multiplicand
   parameter  int BWidth  = 16,  // bits of the multiplier
   parameter  int BSigned = 0,   // 1: b is signed, BWidth a multiple of 4
+  parameter  int MulStyle = 0,  // as in aap_cond_add
   localparam int Digits  = (BWidth + 3) / 4,
   localparam int PartW   = AWidth + 4
 ) (
@@ -26,26 +27,25 @@ module aap_rows_mul #(
   assign b = (4*Digits)'(b_i);
 
   for (genvar g = 0; g < Digits; g++) begin : gen_digit
-    localparam bit Negative = (BSigned != 0) && (g == Digits - 1);  // the digit's top bit counts -8
-    logic [AWidth-1:0]   row0;
-    logic [AWidth:0]     hi1, hi2, hi3;
-    logic signed [AWidth-1:0] a;
-    assign a    = a_i;
-    assign row0 = b[4*g] ? a_i : '0;
-    assign hi1  = b[4*g+1] ? (AWidth+1)'($signed(row0[AWidth-1:1])) + (AWidth+1)'(a)
-                           : (AWidth+1)'($signed(row0[AWidth-1:1]));
-    assign hi2  = b[4*g+2] ? (AWidth+1)'($signed(hi1[AWidth:1])) + (AWidth+1)'(a)
-                           : (AWidth+1)'($signed(hi1[AWidth:1]));
-    if (Negative) begin : gen_negative
-      assign hi3 = b[4*g+3] ? (AWidth+1)'($signed(hi2[AWidth:1])) - (AWidth+1)'(a)
-                            : (AWidth+1)'($signed(hi2[AWidth:1]));
-    end else begin : gen_positive
-      assign hi3 = b[4*g+3] ? (AWidth+1)'($signed(hi2[AWidth:1])) + (AWidth+1)'(a)
-                            : (AWidth+1)'($signed(hi2[AWidth:1]));
-    end
+    localparam int Negative = (BSigned != 0 && g == Digits - 1) ? 1 : 0;  // the digit's top bit counts -8
+    // hiN: the product of the digit's low N + 1 bits, without its N lowest bits.
+    logic [AWidth-1:0] row0;
+    logic [AWidth:0]   a, hi1, hi2_c, hi3;
+    assign a    = (AWidth+1)'($signed(a_i));
+    assign row0 = a_i & {AWidth{b[4*g]}};
+    aap_cond_add #(.Width(AWidth+1), .MulStyle(MulStyle)) u_row1 (
+      .en_i(b[4*g+1]), .x_i((AWidth+1)'($signed(row0[AWidth-1:1]))), .a_i(a), .y_o(hi1)
+    );
+    // x - a is the complement of (complement of x) + a.
+    aap_cond_add #(.Width(AWidth+1), .Invert(Negative), .MulStyle(MulStyle)) u_row2 (
+      .en_i(b[4*g+2]), .x_i((AWidth+1)'($signed(hi1[AWidth:1]))), .a_i(a), .y_o(hi2_c)
+    );
+    aap_cond_add #(.Width(AWidth+1), .Invert(Negative), .MulStyle(MulStyle)) u_row3 (
+      .en_i(b[4*g+3]), .x_i((AWidth+1)'($signed(hi2_c[AWidth:1]))), .a_i(a), .y_o(hi3)
+    );
     logic [PartW-1:0] part_q;
     always_ff @(posedge clk_i) begin : p_part
-      part_q <= {hi3, hi2[0], hi1[0], row0[0]};
+      part_q <= {hi3, (Negative != 0) ? ~hi2_c[0] : hi2_c[0], hi1[0], row0[0]};
     end
     assign part_o[PartW*g +: PartW] = part_q;
   end

@@ -17,7 +17,7 @@ constexpr int kGroup = P_Group, kLanes = P_Lanes, kPes = P_Pes, kRequantisers = 
 constexpr int kDrain = kPes / kRequantisers, kBeatBytes = kAxi / 8, kBeatWords = kAxi / 32,
               kBlock = kGroup > kBeatBytes ? kGroup : kBeatBytes,
               kIndexBits = kGroup == 16 ? 4 : kGroup == 8 ? 3 : 2, kElement = 8 + kIndexBits;
-constexpr int kMaxWeights = kWeightDepth / 4;  // the first rows suit a maximum: one odd lane per PE at most
+constexpr int kMaxWeights = kWeightDepth / 4;  // the first rows suit a maximum: one 1 per PE, else 0
 
 inline int padded(int bits) { return (bits + kAxi - 1) / kAxi * kAxi; }
 
@@ -80,7 +80,7 @@ struct Model {
         for (int l = 0; l < kLanes; ++l) {
           auto& e = wgt[r][p * kLanes + l];
           e.weight = static_cast<int8_t>(random.bits(8));
-          if (r < kMaxWeights) e.weight = static_cast<int8_t>((e.weight & ~1) | (l == odd));
+          if (r < kMaxWeights) e.weight = l == odd;
           e.index = static_cast<int>(random.bits(kIndexBits));
         }
       }
@@ -206,7 +206,7 @@ inline std::vector<Exec> random_pass(Random& random) {
     e.add.ma = static_cast<uint32_t>(random.bits(16));
     e.add.mb = static_cast<uint32_t>(random.bits(16));
     e.add.shift = random.one_in(8) ? static_cast<int>(random.bits(5)) : static_cast<int>(random.between(14, 17));
-    e.add.c = static_cast<int32_t>(random.one_in(8) ? random.bits(32) : random.bits(22));
+    e.add.c = static_cast<int32_t>(-(random.between(-128, 127) * e.add.ma + random.between(-128, 127) * e.add.mb));
     pass.push_back(e);
   }
   return pass;
