@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "compile/emit.h"
 #include "compile/gen/isa.h"
@@ -99,19 +100,21 @@ class Compiler {
     if (found.choices.empty()) return no_fit(op, items);
     Emitter emitter({config_, lowered_, op, items, index, options_.dense, stream_, pool_});
     const auto mark = stream_.mark();
-    const Choice* best = nullptr;
+    std::optional<Choice> best;
     double best_time = std::numeric_limits<double>::infinity();
     size_t tried = 0;
-    for (const Choice& choice : found.choices) {
-      if (tried >= kTrials && best != nullptr) break;
-      ++tried;
-      if (emitter.run(choice, false, best_time + kHandOver) && time_of(op) < best_time) {
-        best_time = time_of(op);
-        best = &choice;
+    for (Choice choice : found.choices) {
+      if (tried++ >= kTrials && best) break;
+      for (const bool ramp : {false, true}) {
+        choice.ramp = ramp;
+        if (emitter.run(choice, false, best_time + kHandOver) && time_of(op) < best_time) {
+          best_time = time_of(op);
+          best = choice;
+        }
+        stream_.rewind(mark);
       }
-      stream_.rewind(mark);
     }
-    if (best == nullptr) return no_fit(op, items);
+    if (!best) return no_fit(op, items);
     if (!emitter.run(*best, true, std::numeric_limits<double>::infinity())) {
       throw std::logic_error("a tiling that fitted does not fit");
     }

@@ -295,7 +295,7 @@ bool Emitter::emit_tile(const Choice& choice, const Tile& tile, int64_t tile_ind
 bool Emitter::run(const Choice& choice, bool commit, double stop_after) {
   commit_ = commit;
   tables_.clear();
-  const auto tiles = cut_tiles(op, choice.rows, choice.cols);
+  const auto tiles = cut_tiles(op, choice.rows, choice.cols, choice.ramp);
   for (int64_t g = 0; g < items.m_tiles(); g += choice.m_group) {
     const int64_t end = std::min(g + choice.m_group, items.m_tiles());
     for (size_t t = 0; t < tiles.size(); ++t) {

@@ -29,14 +29,22 @@ Axis input_axis(int64_t o, int64_t n, int64_t stride, int64_t k0, int64_t k1, in
   return a;
 }
 
-std::vector<Tile> cut_tiles(const Op& op, int64_t rows, int64_t cols) {
+std::vector<Tile> cut_tiles(const Op& op, int64_t rows, int64_t cols, bool ramp) {
   std::vector<Tile> tiles;
   for (const Region& r : op.regions) {
     const int64_t ny = ceil_div(r.y1 - r.y0, rows), nx = ceil_div(r.x1 - r.x0, cols);
     const int64_t th = ceil_div(r.y1 - r.y0, ny), tw = ceil_div(r.x1 - r.x0, nx);
-    for (int64_t y = r.y0; y < r.y1; y += th) {
+    std::set<int64_t> starts;
+    for (int64_t y = r.y0; y < r.y1; y += th) starts.insert(y);
+    if (ramp && th >= 2) {
+      const int64_t first = std::max<int64_t>(1, th / 4);
+      if (&r == &op.regions.front()) starts.insert(r.y0 + first);
+      if (&r == &op.regions.back() && r.y1 - first > r.y0) starts.insert(r.y1 - first);
+    }
+    for (auto y = starts.begin(); y != starts.end(); ++y) {
+      const int64_t end = std::next(y) == starts.end() ? r.y1 : *std::next(y);
       for (int64_t x = r.x0; x < r.x1; x += tw) {
-        tiles.push_back({y, x, std::min(th, r.y1 - y), std::min(tw, r.x1 - x), r.params});
+        tiles.push_back({*y, x, end - *y, std::min(tw, r.x1 - x), r.params});
       }
     }
   }

@@ -61,10 +61,13 @@ struct Choice {
   int64_t rows = 1, cols = 1;  // of a tile at most
   int64_t m_group = 1;         // output-channel tiles that visit a spatial tile together
   int64_t plane_words = 0;     // words between planes in the activation buffer
+  bool ramp = false;           // cut_tiles
   double score = 0;            // estimated cycles
 };
 
-std::vector<Tile> cut_tiles(const Op& op, int64_t rows, int64_t cols);
+// Tiles of at most rows x cols, row by row. `ramp`: a short first and last row of tiles, so that
+// the array starts after less and less is left to store when it has finished.
+std::vector<Tile> cut_tiles(const Op& op, int64_t rows, int64_t cols, bool ramp = false);
 
 // Items of every output-channel tile over the whole reduction, and what they need.
 class LayerItems {
