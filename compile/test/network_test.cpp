@@ -265,3 +265,59 @@ BOOST_AUTO_TEST_CASE(any_legal_order_gives_the_same_result) {
     }
   }
 }
+
+// Graph shapes that fusion and placement must see through.
+BOOST_AUTO_TEST_CASE(odd_graphs) {
+  verif::LayerShape s;
+  s.channels_out = 16;
+  std::vector<QNetwork> networks;
+  {
+    verif::NetworkBuilder b(1, 16, 5, 6);  // both operands the same; a convolution read twice
+    const int a = b.conv(s);
+    const int twice = b.add(a, a);
+    const int c = b.conv(s, twice);
+    b.add(b.conv(s, c), b.add(c, b.conv(s, c)));
+    networks.push_back(b.build());
+  }
+  {
+    verif::NetworkBuilder b(2, 16, 4,
+                            4);  // the input, a piece twice, and concatenations in each other
+    const int a = b.conv(s);
+    const int inner = b.concat({a, b.conv(s, a)});
+    const int outer = b.concat({inner, b.depthwise(s, inner)});
+    b.concat({outer, 0, a, a});
+    b.conv(s);
+    networks.push_back(b.build());
+  }
+  {
+    verif::NetworkBuilder b(3, 16, 4, 4);  // a residual read through a concatenation
+    s.channels_out = 32;
+    const int a = b.conv(s);
+    const int c = b.conv(s, 0);
+    const int both = b.concat({a, c});
+    b.add(b.conv(s, both), c);
+    networks.push_back(b.build());
+  }
+  {
+    verif::NetworkBuilder b(4, 40, 3, 3);  // nothing but zeros, in all and in one tile of channels
+    s.channels_out = 70;
+    b.conv(s);
+    b.conv(s);
+    QNetwork n = b.build();
+    std::fill(n.layers[0].weights.data.begin(), n.layers[0].weights.data.end(), int8_t{0});
+    std::fill_n(n.layers[1].weights.data.begin(), 70 * 33, int8_t{0});
+    networks.push_back(n);
+  }
+  for (QNetwork& network : networks) {
+    for (const Config& config : configs()) {
+      for (const bool keep_all : {true, false}) {
+        CompileOptions options;
+        options.keep_all = keep_all;
+        BOOST_TEST_CONTEXT(network.name << " on " << config.name) {
+          BOOST_CHECK_NO_THROW(
+              BOOST_CHECK_GT(check(network, config, random_input(network, 4), options, 5), 0));
+        }
+      }
+    }
+  }
+}
