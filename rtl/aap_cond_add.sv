@@ -16,10 +16,12 @@ module aap_cond_add #(
   output      logic [Width-1:0] y_o
 );
   if (MulStyle == 1) begin : gen_cells
-    logic [Width:0] carry;
+    logic [Width-1:0] carry;
     assign carry[0] = 1'b0;
     for (genvar i = 0; i < Width; i++) begin : gen_bit
-      SB_CARRY u_carry (.CO(carry[i+1]), .I0(x_i[i]), .I1(a_i[i]), .CI(carry[i]));
+      if (i < Width - 1) begin : gen_carry
+        SB_CARRY u_carry (.CO(carry[i+1]), .I0(x_i[i]), .I1(a_i[i]), .CI(carry[i]));
+      end
       SB_LUT4 #(.LUT_INIT(Invert != 0 ? 16'h3993 : 16'hc66c)) u_lut (
         .O(y_o[i]), .I0(en_i), .I1(x_i[i]), .I2(a_i[i]), .I3(carry[i])
       );
