@@ -90,7 +90,7 @@ module aap_axi_read #(
 
   aap_fifo #(.Width(WordWidth + LenWidth + 1), .Depth(Outstanding)) u_tags (
     .clk_i(clk_i), .rst_ni(rst_ni),
-    .wr_valid_i(shown), .wr_ready_o(tags_ready), .wr_data_i({tag, LenWidth'(burst_len), burst_addr}),
+    .wr_valid_i(shown), .wr_ready_o(tags_ready), .wr_data_i({tag, burst_len[LenWidth-1:0], burst_addr}),
     .rd_valid_o(tags_valid), .rd_ready_i(pop), .rd_data_o(tags_data)
   );
   assign {head_fetch, head_len, head_addr} = tags_data;
