@@ -22,7 +22,9 @@ inline uint64_t seed() {
 class Random {
  public:
   explicit Random(uint64_t s = seed()) : engine_(s) {}
-  int64_t between(int64_t lo, int64_t hi) { return std::uniform_int_distribution<int64_t>(lo, hi)(engine_); }
+  int64_t between(int64_t lo, int64_t hi) {
+    return std::uniform_int_distribution<int64_t>(lo, hi)(engine_);
+  }
   bool one_in(int n) { return between(1, n) == 1; }
   uint64_t bits(int n) { return n >= 64 ? engine_() : engine_() & ((uint64_t{1} << n) - 1); }
 
@@ -42,7 +44,8 @@ inline void put(Bits& v, int lsb, int width, uint64_t value) {
 }
 inline uint64_t get(const Bits& v, int lsb, int width) {
   uint64_t value = 0;
-  for (int i = 0; i < width; ++i) value |= static_cast<uint64_t>(v[(lsb + i) / 32] >> ((lsb + i) % 32) & 1) << i;
+  for (int i = 0; i < width; ++i)
+    value |= static_cast<uint64_t>(v[(lsb + i) / 32] >> ((lsb + i) % 32) & 1) << i;
   return value;
 }
 inline Bits make_bits(int width) { return Bits((width + 31) / 32, 0); }
@@ -64,12 +67,15 @@ Bits sample(const VlWide<N>& port) {
   for (std::size_t i = 0; i < N; ++i) v[i] = port[i];
   return v;
 }
-inline Bits sample(QData port) { return {static_cast<uint32_t>(port), static_cast<uint32_t>(port >> 32)}; }
+inline Bits sample(QData port) {
+  return {static_cast<uint32_t>(port), static_cast<uint32_t>(port >> 32)};
+}
 inline Bits sample(IData port) { return {port}; }
 inline Bits sample(SData port) { return {port}; }
 inline Bits sample(CData port) { return {port}; }
 
-// A Verilated module with clk_i. Inputs change while the clock is low; settle() makes outputs that depend on them valid.
+// A Verilated module with clk_i. Inputs change while the clock is low; settle() makes outputs that
+// depend on them valid.
 template <class Model>
 class Clocked {
  public:

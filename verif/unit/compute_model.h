@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The execute unit as docs/accelerator.md describes it, in plain loops, and random legal EXECs for it.
+// The execute unit as docs/accelerator.md describes it, in plain loops, and random legal EXECs for
+// it.
 #pragma once
 
 #include <array>
@@ -10,20 +11,26 @@
 
 namespace aap::bench {
 
-constexpr int kGroup = P_Group, kLanes = P_Lanes, kPes = P_Pes, kRequantisers = P_Requantisers, kAccWidth = P_AccWidth,
-              kMulWidth = P_MulWidth, kAxi = P_AxiDataWidth, kActDepth = P_ActDepth, kWeightDepth = P_WeightDepth,
-              kTableDepth = P_TableDepth, kParamDepth = P_ParamDepth, kPsumDepth = P_PsumDepth, kOutDepth = P_OutDepth,
+constexpr int kGroup = P_Group, kLanes = P_Lanes, kPes = P_Pes, kRequantisers = P_Requantisers,
+              kAccWidth = P_AccWidth, kMulWidth = P_MulWidth, kAxi = P_AxiDataWidth,
+              kActDepth = P_ActDepth, kWeightDepth = P_WeightDepth, kTableDepth = P_TableDepth,
+              kParamDepth = P_ParamDepth, kPsumDepth = P_PsumDepth, kOutDepth = P_OutDepth,
               kResidualDepth = P_ResidualDepth;
 constexpr int kDrain = kPes / kRequantisers, kBeatBytes = kAxi / 8, kBeatWords = kAxi / 32,
               kBlock = kGroup > kBeatBytes ? kGroup : kBeatBytes,
-              kIndexBits = kGroup == 16 ? 4 : kGroup == 8 ? 3 : 2, kElement = 8 + kIndexBits;
-constexpr int kMaxWeights = kWeightDepth / 4;  // the first rows suit a maximum: one 1 per PE, else 0
+              kIndexBits = kGroup == 16  ? 4
+                           : kGroup == 8 ? 3
+                                         : 2,
+              kElement = 8 + kIndexBits;
+constexpr int kMaxWeights =
+    kWeightDepth / 4;  // the first rows suit a maximum: one 1 per PE, else 0
 
 inline int padded(int bits) { return (bits + kAxi - 1) / kAxi * kAxi; }
 
 struct Exec {
-  int wait = 0, post = 0, keep = 1, first = 1, last = 1, max = 0, residual = 0, steps = 1, act_base = 0, wgt_base = 0,
-      tab_base = 0, par_base = 0, cols = 1, rows = 1, x_step = 0, y_step = 0, psum_base = 0, out_base = 0, res_base = 0;
+  int wait = 0, post = 0, keep = 1, first = 1, last = 1, max = 0, residual = 0, steps = 1,
+      act_base = 0, wgt_base = 0, tab_base = 0, par_base = 0, cols = 1, rows = 1, x_step = 0,
+      y_step = 0, psum_base = 0, out_base = 0, res_base = 0;
   Bounds bounds;
   ResidualAdd add;
 
@@ -31,7 +38,8 @@ struct Exec {
   Bits bits() const {
     Bits v(16, 0);
     v[0] = 8u | wait << 4 | post << 9 | 7u << 16;
-    v[1] = keep | first << 8 | last << 9 | max << 10 | residual << 11 | static_cast<uint32_t>(steps) << 16;
+    v[1] = keep | first << 8 | last << 9 | max << 10 | residual << 11 |
+           static_cast<uint32_t>(steps) << 16;
     v[2] = act_base | static_cast<uint32_t>(wgt_base) << 16;
     v[3] = tab_base | static_cast<uint32_t>(par_base) << 16;
     v[4] = cols | static_cast<uint32_t>(rows) << 16;
@@ -55,12 +63,13 @@ struct Param {
 };
 
 struct Model {
-  std::vector<std::vector<std::array<int8_t, kGroup>>> act{kLanes, std::vector<std::array<int8_t, kGroup>>(kActDepth)};
+  std::vector<std::vector<std::array<int8_t, kGroup>>> act{
+      kLanes, std::vector<std::array<int8_t, kGroup>>(kActDepth)};
   struct Element {
     int8_t weight;
     int index;
   };
-  std::vector<std::vector<Element>> wgt{kWeightDepth, std::vector<Element>(kPes * kLanes)};
+  std::vector<std::vector<Element>> wgt{kWeightDepth, std::vector<Element>(kPes* kLanes)};
   std::vector<std::vector<int>> tab{kTableDepth, std::vector<int>(kLanes)};
   std::vector<std::vector<Param>> par{kParamDepth, std::vector<Param>(kRequantisers)};
   std::vector<std::vector<int8_t>> res{kResidualDepth, std::vector<int8_t>(kPes)};
@@ -93,7 +102,8 @@ struct Model {
         p.bias = random.between(-(1 << 16), 1 << 16);
         p.m = static_cast<uint32_t>(random.bits(kMulWidth)) | 1u << (kMulWidth - 1);
         // Mostly shifts that leave the result within range, sometimes any.
-        p.t = random.one_in(8) ? static_cast<int>(random.bits(6)) : kMulWidth + static_cast<int>(random.between(6, 13));
+        p.t = random.one_in(8) ? static_cast<int>(random.bits(6))
+                               : kMulWidth + static_cast<int>(random.between(6, 13));
       }
     }
     for (auto& pixel : res) {
@@ -161,7 +171,8 @@ inline Bounds random_bounds(Random& random) {
   Bounds b;
   b.zp = static_cast<int>(random.between(-128, 127));
   if (random.one_in(2)) {
-    const int x = static_cast<int>(random.between(-128, 127)), y = static_cast<int>(random.between(-128, 127));
+    const int x = static_cast<int>(random.between(-128, 127)),
+              y = static_cast<int>(random.between(-128, 127));
     b.lo = std::min(x, y);
     b.hi = std::max(x, y);
   }
@@ -181,7 +192,8 @@ inline std::vector<Exec> random_pass(Random& random) {
     e.max = random.one_in(4);
     e.keep = random.one_in(4) ? kGroup : static_cast<int>(random.between(1, kGroup));
     const int row_limit = e.max ? kMaxWeights : kWeightDepth;
-    e.steps = static_cast<int>(random.between(1, std::max(1, std::min({row_limit / e.keep, kTableDepth / 4, 40 / e.keep}))));
+    e.steps = static_cast<int>(random.between(
+        1, std::max(1, std::min({row_limit / e.keep, kTableDepth / 4, 40 / e.keep}))));
     e.wgt_base = static_cast<int>(random.between(0, row_limit - e.steps * e.keep));
     e.tab_base = static_cast<int>(random.between(0, kTableDepth - e.steps));
     e.par_base = static_cast<int>(random.between(0, kParamDepth - kDrain));
@@ -189,11 +201,13 @@ inline std::vector<Exec> random_pass(Random& random) {
     e.rows = rows;
     e.x_step = static_cast<int>(random.between(0, kActDepth / 32));
     e.y_step = static_cast<int>(random.between(0, kActDepth / 16));
-    e.act_base = static_cast<int>(random.between(0, kActDepth / 2 - (cols - 1) * e.x_step - (rows - 1) * e.y_step));
+    e.act_base = static_cast<int>(
+        random.between(0, kActDepth / 2 - (cols - 1) * e.x_step - (rows - 1) * e.y_step));
     e.first = part == 0;
     e.last = part == parts - 1;
     if (part > 0) e.psum_base = pass[0].psum_base;
-    if (part == 0 && parts > 1) e.psum_base = static_cast<int>(random.between(0, kPsumDepth - cols * rows));
+    if (part == 0 && parts > 1)
+      e.psum_base = static_cast<int>(random.between(0, kPsumDepth - cols * rows));
     // Fields without a meaning for this EXEC hold anything.
     if (parts == 1) e.psum_base = static_cast<int>(random.bits(16));
     e.out_base = static_cast<int>(e.last ? random.between(0, span) : random.bits(16));
@@ -205,8 +219,10 @@ inline std::vector<Exec> random_pass(Random& random) {
     e.add.bounds = random_bounds(random);
     e.add.ma = static_cast<uint32_t>(random.bits(16));
     e.add.mb = static_cast<uint32_t>(random.bits(16));
-    e.add.shift = random.one_in(8) ? static_cast<int>(random.bits(5)) : static_cast<int>(random.between(14, 17));
-    e.add.c = static_cast<int32_t>(-(random.between(-128, 127) * e.add.ma + random.between(-128, 127) * e.add.mb));
+    e.add.shift = random.one_in(8) ? static_cast<int>(random.bits(5))
+                                   : static_cast<int>(random.between(14, 17));
+    e.add.c = static_cast<int32_t>(
+        -(random.between(-128, 127) * e.add.ma + random.between(-128, 127) * e.add.mb));
     pass.push_back(e);
   }
   return pass;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// aap_compute against a plain model: buffers are filled through the load port, random EXECs run back to back, partial
-// sums, maxima and residual adds included; then the error cases.
+// aap_compute against a plain model: buffers are filled through the load port, random EXECs run
+// back to back, partial sums, maxima and residual adds included; then the error cases.
 #define BOOST_TEST_MODULE compute
 #include <boost/test/unit_test.hpp>
 
@@ -47,9 +47,11 @@ class Bench : public Clocked<DUT> {
       for (int s = 0; s < superbanks; ++s) {
         Bits v = make_bits(8 * kBlock);
         for (int b = 0; b < kBlock; ++b) {
-          put(v, 8 * b, 8, static_cast<uint8_t>(m.act[s * block_groups + b / kGroup][w][b % kGroup]));
+          put(v, 8 * b, 8,
+              static_cast<uint8_t>(m.act[s * block_groups + b / kGroup][w][b % kGroup]));
         }
-        for (int beat = 0; beat < kBlock / kBeatBytes; ++beat) load(0, w, beat, 1 << s, v, beat * kBeatWords);
+        for (int beat = 0; beat < kBlock / kBeatBytes; ++beat)
+          load(0, w, beat, 1 << s, v, beat * kBeatWords);
       }
     }
     for (int r = 0; r < kWeightDepth; ++r) load_entry(2, r, m.weight_bits(r));
@@ -77,7 +79,8 @@ class Bench : public Clocked<DUT> {
     return out;
   }
 
-  // One cycle with the descriptor side driven from `queue`; tokens are offered with a chance of 1 in token_rate.
+  // One cycle with the descriptor side driven from `queue`; tokens are offered with a chance of 1
+  // in token_rate.
   void run_cycle(const std::vector<Exec>& queue, Random& random, int token_rate, int gap_rate) {
     auto& d = *dut;
     const bool have = head < queue.size();
@@ -89,7 +92,8 @@ class Bench : public Clocked<DUT> {
       d.desc_addr_i = 0x100 + 64 * head;
     }
     d.tok_avail_i = 0;
-    for (int t = 0; t < 5; ++t) d.tok_avail_i = d.tok_avail_i | (random.one_in(token_rate) ? 1 << t : 0);
+    for (int t = 0; t < 5; ++t)
+      d.tok_avail_i = d.tok_avail_i | (random.one_in(token_rate) ? 1 << t : 0);
     settle();
     BOOST_REQUIRE_EQUAL(d.tok_take_o & ~d.tok_avail_i, 0);
     for (int t = 0; t < 5; ++t) {
@@ -156,8 +160,9 @@ void check_outputs(Bench& bench, const Model& model) {
     if (!model.out_written[p]) continue;
     const auto got = bench.read_output(p);
     for (int c = 0; c < kPes; ++c) {
-      BOOST_REQUIRE_MESSAGE(got[c] == model.out[p][c], "pixel " << p << " channel " << c << ": " << got[c] << ", expected "
-                                                               << int{model.out[p][c]});
+      BOOST_REQUIRE_MESSAGE(got[c] == model.out[p][c], "pixel " << p << " channel " << c << ": "
+                                                                << got[c] << ", expected "
+                                                                << int{model.out[p][c]});
       ++compared;
     }
   }
@@ -222,7 +227,8 @@ BOOST_AUTO_TEST_CASE(latencies_are_as_documented) {
     BOOST_TEST(bench.last_post[1] - bench.last_issue == 8 + tree + kDrain + (residual ? 6 : 0));
     BOOST_TEST(bench.last_post[2] - bench.last_issue == 19 + tree + kDrain);
   }
-  // A pixel takes max(rows, drain cycles); one exec of n pixels takes no more than that and its set-up.
+  // A pixel takes max(rows, drain cycles); one exec of n pixels takes no more than that and its
+  // set-up.
   for (const int steps : {1, 2 * kDrain}) {
     Exec e = random_pass(random).back();
     e.first = e.last = 1;
@@ -258,18 +264,60 @@ BOOST_AUTO_TEST_CASE(faulty_fields_are_refused) {
       {"no columns", 5, [](Exec& e) { e.cols = 0; }, false, 0},
       {"no rows", 5, [](Exec& e) { e.rows = 0; }, false, 0},
       {"steps beyond any buffer", 10, [](Exec& e) { e.steps = 0xffff; }, true, kWeightDepth},
-      {"columns beyond any buffer", 10, [](Exec& e) { e.cols = 0x8000; }, true, std::max(kOutDepth, kPsumDepth)},
-      {"weight rows run out", 10, [](Exec& e) { e.keep = 1; e.steps = 3; e.wgt_base = kWeightDepth - 2; }, true, kWeightDepth},
+      {"columns beyond any buffer", 10, [](Exec& e) { e.cols = 0x8000; }, true,
+       std::max(kOutDepth, kPsumDepth)},
+      {"weight rows run out", 10,
+       [](Exec& e) {
+         e.keep = 1;
+         e.steps = 3;
+         e.wgt_base = kWeightDepth - 2;
+       },
+       true, kWeightDepth},
       {"weight base beyond", 10, [](Exec& e) { e.wgt_base = 0xfff0; }, true, kWeightDepth},
-      {"table runs out", 10, [](Exec& e) { e.steps = 3; e.keep = 1; e.tab_base = kTableDepth - 2; }, true, kTableDepth},
-      {"parameters run out", 10, [](Exec& e) { e.par_base = kParamDepth - kDrain + 1; }, true, kParamDepth},
-      {"output pixels run out", 10, [](Exec& e) { e.out_base = kOutDepth - 1; e.cols = 2; }, true, kOutDepth},
-      {"residual pixels run out", 10, [](Exec& e) { e.residual = 1; e.res_base = kResidualDepth - 1; e.cols = 2; }, true,
-       kResidualDepth},
-      {"partial sums run out", 10, [](Exec& e) { e.last = 0; e.psum_base = kPsumDepth - 1; e.cols = 2; }, true, kPsumDepth},
+      {"table runs out", 10,
+       [](Exec& e) {
+         e.steps = 3;
+         e.keep = 1;
+         e.tab_base = kTableDepth - 2;
+       },
+       true, kTableDepth},
+      {"parameters run out", 10, [](Exec& e) { e.par_base = kParamDepth - kDrain + 1; }, true,
+       kParamDepth},
+      {"output pixels run out", 10,
+       [](Exec& e) {
+         e.out_base = kOutDepth - 1;
+         e.cols = 2;
+       },
+       true, kOutDepth},
+      {"residual pixels run out", 10,
+       [](Exec& e) {
+         e.residual = 1;
+         e.res_base = kResidualDepth - 1;
+         e.cols = 2;
+       },
+       true, kResidualDepth},
+      {"partial sums run out", 10,
+       [](Exec& e) {
+         e.last = 0;
+         e.psum_base = kPsumDepth - 1;
+         e.cols = 2;
+       },
+       true, kPsumDepth},
       {"activation base beyond", 10, [](Exec& e) { e.act_base = 0x8000; }, true, kActDepth},
-      {"activation step beyond", 10, [](Exec& e) { e.cols = 2; e.rows = 1; e.x_step = 0xffff; }, true, kActDepth},
-      {"activation line beyond", 10, [](Exec& e) { e.cols = 1; e.rows = 2; e.y_step = kActDepth; }, true, kActDepth},
+      {"activation step beyond", 10,
+       [](Exec& e) {
+         e.cols = 2;
+         e.rows = 1;
+         e.x_step = 0xffff;
+       },
+       true, kActDepth},
+      {"activation line beyond", 10,
+       [](Exec& e) {
+         e.cols = 1;
+         e.rows = 2;
+         e.y_step = kActDepth;
+       },
+       true, kActDepth},
   };
   Bench bench;
   Model model;

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// aap_array (selectors, multipliers, PEs): random rows with gaps, sums and maxima, pixels back to
+// back.
+#define BOOST_TEST_MODULE array
+#include <boost/test/unit_test.hpp>
+#include <deque>
+
+#include DUT_HEADER
+#include "verif/unit/bench.h"
+#include "verif/unit/numerics_model.h"
+
+using namespace aap::bench;
+
+namespace {
+constexpr int kIndexBits = P_Group == 16 ? 4 : P_Group == 8 ? 3 : 2, kElement = 8 + kIndexBits;
+constexpr int kTree = P_Lanes == 1 ? 0 : P_Lanes == 8 ? 2 : 1;
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(pixels_match_plain_loops) {
+  Random random;
+  Clocked<DUT> bench;
+  auto& d = *bench.dut;
+  d.rst_ni = 0;
+  d.clear_i = d.valid_i = 0;
+  for (int i = 0; i < 3; ++i) bench.edge();
+  d.rst_ni = 1;
+
+  struct Pixel {
+    int64_t cycle;  // in which done_o is due
+    bool max;
+    std::vector<int64_t> sums;
+  };
+  std::deque<Pixel> due;
+  int finished = 0;
+  auto cycle = [&] {
+    bench.settle();
+    BOOST_REQUIRE_EQUAL(bool{d.done_o}, !due.empty() && due.front().cycle == bench.cycle);
+    BOOST_REQUIRE(due.empty() || d.busy_o || due.front().cycle - bench.cycle == 3 + kTree);
+    if (d.done_o) {
+      const Bits acc = sample(d.acc_o);
+      for (int p = 0; p < P_Pes; ++p) {
+        int64_t got = wrap(static_cast<int64_t>(get(acc, p * P_AccWidth, P_AccWidth)), P_AccWidth);
+        if (due.front().max) got = static_cast<int64_t>(~static_cast<uint64_t>(got) & 0xff) - 128;
+        BOOST_REQUIRE_EQUAL(got, due.front().sums[p]);
+      }
+      due.pop_front();
+      ++finished;
+    }
+    bench.edge();
+  };
+
+  for (int pixel = 0; pixel < 400; ++pixel) {
+    const bool max = random.one_in(3), extreme = random.one_in(8);
+    const int rows = random.one_in(4) ? 1 : static_cast<int>(random.between(2, 30));
+    std::vector<int64_t> sums(P_Pes, max ? -128 : 0);
+    for (int r = 0; r < rows; ++r) {
+      while (random.one_in(10)) {
+        d.valid_i = 0;
+        cycle();
+      }
+      Bits groups = make_bits(8 * P_Group * P_Lanes),
+           weights = make_bits(kElement * P_Lanes * P_Pes);
+      std::vector<int> act(P_Group * P_Lanes);
+      for (int i = 0; i < P_Group * P_Lanes; ++i) {
+        act[i] = extreme ? -128 : static_cast<int8_t>(random.bits(8));
+        put(groups, 8 * i, 8, static_cast<uint8_t>(act[i]));
+      }
+      for (int p = 0; p < P_Pes; ++p) {
+        const int proposer = static_cast<int>(random.between(-1, P_Lanes - 1));
+        for (int l = 0; l < P_Lanes; ++l) {
+          const int index = static_cast<int>(random.bits(kIndexBits));
+          const int weight = max       ? l == proposer
+                             : extreme ? -127
+                                       : static_cast<int8_t>(random.bits(8));
+          const int a = act[l * P_Group + index];
+          const int at = (p * P_Lanes + l) * kElement;
+          put(weights, at, 8, static_cast<uint8_t>(weight));
+          put(weights, at + 8, kIndexBits, index);
+          if (!max) sums[p] += weight * a;
+          if (max && weight == 1) sums[p] = std::max<int64_t>(sums[p], a);
+        }
+      }
+      drive(d.groups_i, groups);
+      drive(d.weights_i, weights);
+      d.valid_i = 1;
+      d.first_i = r == 0;
+      d.last_i = r == rows - 1;
+      d.max_i = max;
+      if (r == rows - 1) due.push_back({bench.cycle + 3 + kTree, max, sums});
+      cycle();
+    }
+  }
+  d.valid_i = 0;
+  for (int i = 0; i < 10; ++i) cycle();
+  BOOST_TEST(finished == 400);
+  BOOST_TEST(!d.busy_o);
+}

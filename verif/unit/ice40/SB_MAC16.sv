@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Simulation model of the iCE40 cell as aap_mul2 uses it: two signed 8 x 8 products, B and the products registered.
+// Any other setting is refused.
+/* verilator lint_off UNUSED */
+module SB_MAC16 #(
+  parameter bit NEG_TRIGGER = 0, A_REG = 0, B_REG = 0, C_REG = 0, D_REG = 0, TOP_8x8_MULT_REG = 0, BOT_8x8_MULT_REG = 0,
+  parameter bit PIPELINE_16x16_MULT_REG1 = 0, PIPELINE_16x16_MULT_REG2 = 0,
+  parameter bit [1:0] TOPOUTPUT_SELECT = 0, TOPADDSUB_LOWERINPUT = 0, TOPADDSUB_CARRYSELECT = 0,
+  parameter bit [1:0] BOTOUTPUT_SELECT = 0, BOTADDSUB_LOWERINPUT = 0, BOTADDSUB_CARRYSELECT = 0,
+  parameter bit TOPADDSUB_UPPERINPUT = 0, BOTADDSUB_UPPERINPUT = 0, MODE_8x8 = 0, A_SIGNED = 0, B_SIGNED = 0
+) (
+  input CLK, CE, AHOLD, BHOLD, CHOLD, DHOLD, IRSTTOP, IRSTBOT, ORSTTOP, ORSTBOT, OLOADTOP, OLOADBOT, ADDSUBTOP, ADDSUBBOT,
+  input OHOLDTOP, OHOLDBOT, CI, ACCUMCI, SIGNEXTIN,
+  input [15:0] A, B, C, D,
+  output reg [31:0] O, output CO, ACCUMCO, SIGNEXTOUT
+);
+  if (!B_REG || A_REG || !TOP_8x8_MULT_REG || !BOT_8x8_MULT_REG || TOPOUTPUT_SELECT != 2 || BOTOUTPUT_SELECT != 2 ||
+      !A_SIGNED || !B_SIGNED || NEG_TRIGGER) begin : gen_other
+    ERROR_SB_MAC16_setting_is_not_modelled u_error ();
+  end
+  reg [15:0] b_q;
+  always @(posedge CLK) begin
+    b_q <= B;
+    O <= {16'($signed(A[15:8])) * 16'($signed(b_q[15:8])), 16'($signed(A[7:0])) * 16'($signed(b_q[7:0]))};
+  end
+  assign CO = 0;
+  assign ACCUMCO = 0;
+  assign SIGNEXTOUT = 0;
+endmodule
