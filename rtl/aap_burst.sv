@@ -84,7 +84,7 @@ module aap_burst #(
     if (MaxBurst > 1) a_end[LenWidth-1:0] = a_end_q;
   end
   assign bad     = a_over_q || ({a_addr_q, {BeatLog{1'b0}}} < window_base_i) || ({a_end, {BeatLog{1'b1}}} > window_limit_i);
-  assign shown_o = a_valid_q && !a_ok_q && !bad && grant_i;
+  assign shown_o = a_valid_q && !a_ok_q && !bad && grant_i && !clear_i;
   assign err_o   = a_valid_q && !a_ok_q && bad;
   assign valid_o = a_ok_q;
   assign addr_o  = a_addr_q;
