@@ -16,6 +16,10 @@ module aap_mul2 #(
   output      logic [15:0] p0_o,
   output      logic [15:0] p1_o
 );
+  if (MulStyle != 0 && MulStyle != 1) begin : gen_illegal_style
+    ERROR_aap_mul2_MulStyle_must_be_0_or_1 u_error ();
+  end
+
   if (MulStyle == 1) begin : gen_mac16
     logic unused_co, unused_accumco, unused_signextout;
     SB_MAC16 #(
