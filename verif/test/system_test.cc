@@ -28,6 +28,13 @@ void run_all(const aap::verif::SessionOptions& options, bool dense, bool all) {
   const aap::Config c = config();
   const auto& list = all ? aap::verif::tail_networks() : aap::verif::grid_networks();
   for (const auto& named : list) {
+    // The compiler proves that a sum may leave narrow accumulators, and must say so.
+    const bool refused = named.name == "long_reduction_dense" && c.accumulator_width < 26;
+    if (refused) {
+      const std::string reason = aap::verif::check_network(named, c, seed(), options, dense);
+      BOOST_TEST(reason.find("accumulator bits") != std::string::npos, reason);
+      continue;
+    }
     const std::string difference = aap::verif::check_network(named, c, seed(), options, dense);
     BOOST_TEST(difference.empty(), difference << "; repeat with AAP_TEST_CONFIG=configs file of " << c.name
                                               << " AAP_TEST_SEED=" << seed() << " build/bin/test_system");
