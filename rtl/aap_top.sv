@@ -289,11 +289,12 @@ module aap_top #(
     .err_valid_o(load_err), .err_code_o(load_code), .err_addr_o(load_err_addr)
   );
 
+  // Deadlock detection needs its stall signals in any case.
   aap_compute #(
     .Group(Group), .Lanes(Lanes), .Pes(Pes), .Requantisers(Requantisers), .AccWidth(AccWidth), .MulWidth(MulWidth),
     .AxiDataWidth(AxiDataWidth), .AddrWidth(AddrWidth), .ActDepth(ActDepth), .WeightDepth(WeightDepth),
     .TableDepth(TableDepth), .ParamDepth(ParamDepth), .PsumDepth(PsumDepth), .OutDepth(OutDepth),
-    .ResidualDepth(ResidualDepth), .PerfCounters(PerfCounters), .MulStyle(MulStyle)
+    .ResidualDepth(ResidualDepth), .PerfCounters(1), .MulStyle(MulStyle)
   ) u_compute (
     .clk_i(clk_i), .rst_ni(rst_ni),
     .desc_valid_i(desc_valid[2]), .desc_ready_o(desc_ready[2]), .desc_data_i(desc_data), .desc_addr_i(exec_desc_addr),
