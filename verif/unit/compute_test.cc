@@ -329,7 +329,7 @@ BOOST_AUTO_TEST_CASE(faulty_fields_are_refused) {
       good.first = good.last = 1;
       good.max = good.residual = good.wait = 0;
       good.cols = good.rows = good.steps = 1;
-      good.out_base = good.res_base = 0;
+      good.out_base = good.res_base = good.tab_base = good.wgt_base = 0;
       good.act_base = good.x_step = good.y_step = 0;
       Exec bad = good;
       c.spoil(bad);
