@@ -48,8 +48,7 @@ module aap_burst #(
   localparam int WordWidth = AddrWidth - BeatLog;
   localparam int LenWidth  = (MaxBurst == 1) ? 1 : $clog2(MaxBurst);
   localparam bit [7:0] LowMask = 8'(MaxBurst - 1);
-  // Lengths of at least 9 bits inside, so that MaxBurst fits in any case.
-  localparam int LeftWidth = (BeatsWidth > 9) ? BeatsWidth : 9;
+  localparam int LeftWidth = (BeatsWidth > LenWidth) ? BeatsWidth : LenWidth + 1;
 
   // request being split; bit WordWidth of the address is the overflow past the address space
   logic                 s_valid_q;

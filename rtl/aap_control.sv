@@ -8,6 +8,7 @@
 
 module aap_control #(
   parameter int AddrWidth    = 32,
+  parameter int TimerWidth   = 32,  // bits of watchdog and drain limit
   parameter int PerfCounters = 1
 ) (
   input  wire logic                 clk_i,
@@ -16,8 +17,8 @@ module aap_control #(
   // commands and limits
   input  wire logic                 start_i,
   input  wire logic                 abort_i,
-  input  wire logic [31:0]          watchdog_i,
-  input  wire logic [31:0]          drain_limit_i,
+  input  wire logic [TimerWidth-1:0] watchdog_i,
+  input  wire logic [TimerWidth-1:0] drain_limit_i,
 
   // job
   output      logic                 busy_o,
@@ -29,10 +30,10 @@ module aap_control #(
   output      logic                 fault_o,         // pulse: code and address of the job's first fault
   output      logic [7:0]           fault_code_o,
   output      logic [AddrWidth-1:0] fault_addr_o,
+  output      logic                 fault_desc_o,    // the address is that of a descriptor, known a cycle later
 
   // units
   input  wire logic                 end_i,           // fetch has reached END
-  input  wire logic [AddrWidth-1:0] end_addr_i,
   input  wire logic                 empty_i,         // no descriptor left
   input  wire logic                 idle_i,          // every unit and both bus sides
   input  wire logic                 quiet_i,         // every unit is idle or waits for tokens, nothing on the bus
@@ -42,6 +43,7 @@ module aap_control #(
   input  wire logic                 err_valid_i,     // of a unit or the bus
   input  wire logic [7:0]           err_code_i,
   input  wire logic [AddrWidth-1:0] err_addr_i,
+  input  wire logic                 err_desc_i,
   input  wire logic                 overflow_i,      // of a token counter
 
   // counters
@@ -63,9 +65,10 @@ module aap_control #(
   typedef enum logic [1:0] {ST_IDLE, ST_RUN, ST_DRAIN, ST_HUNG} state_e;
   state_e state_q;
 
-  logic [31:0] timer_q, cycles_q;
-  logic [7:0]  quiet_q;
-  logic        watch_q;
+  logic [TimerWidth-1:0] timer_q;
+  logic [31:0]           cycles_q;
+  logic [7:0]            quiet_q;
+  logic                  watch_q;
   logic        running, ending, timeout, timed_out, deadlock, leftover, fault, command;
 
   assign running   = (state_q == ST_RUN);
@@ -74,7 +77,7 @@ module aap_control #(
   assign clear_o   = (state_q == ST_IDLE);
   assign halt_o    = (state_q == ST_DRAIN) || hung_o;
 
-  assign timed_out = (timer_q == 32'd0);
+  assign timed_out = (timer_q == (halt_o ? drain_limit_i : watchdog_i));
   assign timeout   = watch_q && timed_out;
   assign ending    = end_i && empty_i && idle_i && quiet_q >= EndLimit;
   assign leftover  = ending && tokens_left_i;
@@ -87,20 +90,20 @@ module aap_control #(
   assign failed_o  = state_q == ST_DRAIN && (drained_i || timed_out);
 
   always_comb begin : p_fault
-    fault_addr_o = '0;
+    fault_addr_o = err_valid_i ? err_addr_i : AddrWidth'(aap_isa_pkg::REG_CONTROL);
+    fault_desc_o = 1'b0;
     if (!running) begin
       fault_code_o = aap_isa_pkg::ERR_BUS_HUNG;
     end else if (err_valid_i) begin
       fault_code_o = err_code_i;
-      fault_addr_o = err_addr_i;
+      fault_desc_o = err_desc_i;
     end else if (overflow_i) begin
       fault_code_o = aap_isa_pkg::ERR_TOKEN_OVERFLOW;
     end else if (command) begin
       fault_code_o = start_i ? aap_isa_pkg::ERR_START_BUSY : aap_isa_pkg::ERR_ABORTED;
-      fault_addr_o = AddrWidth'(aap_isa_pkg::REG_CONTROL);
     end else if (leftover) begin
       fault_code_o = aap_isa_pkg::ERR_BAD_TOKEN;
-      fault_addr_o = end_addr_i;
+      fault_desc_o = 1'b1;
     end else if (timeout) begin
       fault_code_o = aap_isa_pkg::ERR_WATCHDOG;
     end else begin
@@ -122,10 +125,9 @@ module aap_control #(
   end
 
   always_ff @(posedge clk_i) begin : p_timers
-    watch_q <= (watchdog_i != 32'd0);
-    if (fault)                       timer_q <= drain_limit_i;
-    else if (!halt_o && (progress_i || !running)) timer_q <= watchdog_i;
-    else                             timer_q <= timer_q - 1'b1;
+    watch_q <= (watchdog_i != '0);
+    if (!halt_o && (progress_i || !running || fault)) timer_q <= '0;
+    else                                              timer_q <= timer_q + 1'b1;
 
     if (!running || !quiet_i) quiet_q <= 8'd0;
     else                      quiet_q <= quiet_q + 1'b1;

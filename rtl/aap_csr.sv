@@ -9,6 +9,7 @@
 
 module aap_csr #(
   parameter int        AddrWidth  = 32,
+  parameter int        TimerWidth = 32,  // bits of WATCHDOG and DRAIN_LIMIT
   parameter bit [31:0] ConfigHash = 32'd0
 ) (
   input  wire logic                 clk_i,
@@ -44,14 +45,16 @@ module aap_csr #(
   input  wire logic                 fault_i,
   input  wire logic [7:0]           fault_code_i,
   input  wire logic [AddrWidth-1:0] fault_addr_i,
+  input  wire logic                 fault_desc_i,    // the address is fault_desc_addr_i in the next cycle
+  input  wire logic [AddrWidth-1:6] fault_desc_addr_i,
 
   // configuration
   output      logic [AddrWidth-1:6] program_addr_o,
   output      logic [15:0]          program_len_o,
   output      logic [AddrWidth-1:0] window_base_o,
   output      logic [AddrWidth-1:0] window_limit_o,
-  output      logic [31:0]          watchdog_o,
-  output      logic [31:0]          drain_limit_o,
+  output      logic [TimerWidth-1:0] watchdog_o,
+  output      logic [TimerWidth-1:0] drain_limit_o,
 
   // counters
   input  wire logic [31:0]          cycles_i,
@@ -62,20 +65,20 @@ module aap_csr #(
   input  wire logic [31:0]          stall_empty_i
 );
   localparam bit [31:0] Id         = 32'h50414141;
-  localparam bit [31:0] DrainReset = 32'h0000ffff;
+  localparam bit [TimerWidth-1:0] DrainReset = TimerWidth'(32'h0000ffff);
 
   logic                 wr_q, bvalid_q, wr_bad_q, rd_q, rvalid_q, rd_bad_q;
   logic [31:0]          rdata_q, rdata;
   logic [AddrWidth-1:6] program_addr_q;
   logic [15:0]          program_len_q;
   logic [AddrWidth-1:0] window_base_q, window_limit_q, error_addr_q;
-  logic                 lock_q, done_q, error_q, reset_q;
-  logic [31:0]          watchdog_q, drain_limit_q;
+  logic                 lock_q, done_q, error_q, reset_q, desc_q;
+  logic [TimerWidth-1:0] watchdog_q, drain_limit_q;
   logic [1:0]           irq_enable_q, irq_status_q;
   logic [7:0]           error_code_q;
 
   logic                 wr, high, whole, config_ok, wr_ok, rd_ok, control, put;
-  logic                 set_error, clear_done, clear_error;
+  logic                 set_error, clear_done, clear_error, latch;
 
   // A write is taken in the cycle after both its halves were seen; the response comes in the next.
   assign wr             = wr_q;
@@ -100,7 +103,8 @@ module aap_csr #(
       aap_isa_pkg::REG_PROGRAM_ADDR: wr_ok = config_ok && !high && s_axil_wdata[5:0] == 6'd0;
       aap_isa_pkg::REG_PROGRAM_LEN:  wr_ok = config_ok && s_axil_wdata[31:16] == 16'd0 && s_axil_wdata[15:0] != 16'd0;
       aap_isa_pkg::REG_WINDOW_BASE, aap_isa_pkg::REG_WINDOW_LIMIT: wr_ok = config_ok && !high && !lock_q;
-      aap_isa_pkg::REG_WINDOW_LOCK, aap_isa_pkg::REG_WATCHDOG, aap_isa_pkg::REG_DRAIN_LIMIT: wr_ok = config_ok;
+      aap_isa_pkg::REG_WATCHDOG, aap_isa_pkg::REG_DRAIN_LIMIT: wr_ok = config_ok && (64'(s_axil_wdata) >> TimerWidth) == 64'd0;
+      aap_isa_pkg::REG_WINDOW_LOCK:  wr_ok = config_ok;
       default:                       wr_ok = 1'b0;
     endcase
   end
@@ -141,7 +145,7 @@ module aap_csr #(
       window_base_q  <= '0;
       window_limit_q <= '0;
       lock_q         <= 1'b0;
-      watchdog_q     <= 32'd0;
+      watchdog_q     <= '0;
       drain_limit_q  <= DrainReset;
       irq_enable_q   <= 2'd0;
     end else if (put) begin
@@ -150,8 +154,8 @@ module aap_csr #(
       if (s_axil_awaddr == aap_isa_pkg::REG_WINDOW_BASE)  window_base_q  <= s_axil_wdata[AddrWidth-1:0];
       if (s_axil_awaddr == aap_isa_pkg::REG_WINDOW_LIMIT) window_limit_q <= s_axil_wdata[AddrWidth-1:0];
       if (s_axil_awaddr == aap_isa_pkg::REG_WINDOW_LOCK)  lock_q         <= lock_q | s_axil_wdata[0];
-      if (s_axil_awaddr == aap_isa_pkg::REG_WATCHDOG)     watchdog_q     <= s_axil_wdata;
-      if (s_axil_awaddr == aap_isa_pkg::REG_DRAIN_LIMIT)  drain_limit_q  <= s_axil_wdata;
+      if (s_axil_awaddr == aap_isa_pkg::REG_WATCHDOG)     watchdog_q     <= s_axil_wdata[TimerWidth-1:0];
+      if (s_axil_awaddr == aap_isa_pkg::REG_DRAIN_LIMIT)  drain_limit_q  <= s_axil_wdata[TimerWidth-1:0];
       if (s_axil_awaddr == aap_isa_pkg::REG_IRQ_ENABLE)   irq_enable_q   <= s_axil_wdata[1:0];
     end
   end
@@ -161,6 +165,7 @@ module aap_csr #(
       done_q       <= 1'b0;
       error_q      <= 1'b0;
       reset_q      <= 1'b0;
+      desc_q       <= 1'b0;
       irq_status_q <= 2'd0;
       error_code_q <= 8'd0;
       error_addr_q <= '0;
@@ -172,15 +177,19 @@ module aap_csr #(
       irq_status_q <= {set_error, done_i} |
                       (irq_status_q & ~((put && s_axil_awaddr == aap_isa_pkg::REG_IRQ_STATUS) ? s_axil_wdata[1:0] : 2'd0));
       // The first fault stays, but a hung bus is told in any case.
-      if (fault_i && (!error_q || fault_code_i == aap_isa_pkg::ERR_BUS_HUNG)) begin
+      desc_q <= latch && fault_desc_i;
+      if (latch) begin
         error_code_q <= fault_code_i;
         error_addr_q <= fault_addr_i;
+      end else if (desc_q) begin
+        error_addr_q <= {fault_desc_addr_i, 6'd0};
       end else if (clear_error && !hung_i) begin
         error_code_q <= 8'd0;
         error_addr_q <= '0;
       end
     end
   end
+  assign latch = fault_i && (!error_q || fault_code_i == aap_isa_pkg::ERR_BUS_HUNG);
   assign irq_o = |(irq_status_q & irq_enable_q);
 
   always_comb begin : p_read
@@ -201,8 +210,8 @@ module aap_csr #(
       aap_isa_pkg::REG_WINDOW_BASE:   rdata = 32'(window_base_q);
       aap_isa_pkg::REG_WINDOW_LIMIT:  rdata = 32'(window_limit_q);
       aap_isa_pkg::REG_WINDOW_LOCK:   rdata = {31'd0, lock_q};
-      aap_isa_pkg::REG_WATCHDOG:      rdata = watchdog_q;
-      aap_isa_pkg::REG_DRAIN_LIMIT:   rdata = drain_limit_q;
+      aap_isa_pkg::REG_WATCHDOG:      rdata = 32'(watchdog_q);
+      aap_isa_pkg::REG_DRAIN_LIMIT:   rdata = 32'(drain_limit_q);
       aap_isa_pkg::REG_CYCLES:        rdata = cycles_i;
       aap_isa_pkg::REG_EXEC_CYCLES:   rdata = exec_cycles_i;
       aap_isa_pkg::REG_STALL_LOAD:    rdata = stall_load_i;

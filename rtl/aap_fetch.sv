@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // aap_fetch: requests the program descriptor by descriptor, as far ahead as the queue memory has slots, writes the beats
-// there as they come, and commits a descriptor to the units one cycle after its last beat when it is correct.
+// there as they come, and commits a descriptor to the units one cycle after its last beat when it is correct. After a fault
+// its adder gives the address of the descriptor at fault.
 
 `default_nettype none
 `include "aap_assert.svh"
@@ -16,7 +17,7 @@ module aap_fetch #(
 ) (
   input  wire logic                    clk_i,
   input  wire logic                    rst_ni,
-  input  wire logic                    clear_i,         // forget everything; the program address is taken
+  input  wire logic                    clear_i,         // forget everything
   input  wire logic                    halt_i,          // request nothing, commit nothing
   input  wire logic [AddrWidth-1:6]    program_addr_i,
   input  wire logic [15:0]             program_len_i,
@@ -34,21 +35,25 @@ module aap_fetch #(
   output      logic [SlotWidth-1:0]    wr_slot_o,
   output      logic [BeatWidth-1:0]    wr_beat_o,
   output      logic                    commit_o,
-  input  wire logic [SlotWidth:0]      commit_slot_i,   // low address bits of the descriptor that arrives or is checked
-  output      logic [SlotWidth:0]      request_slot_o,
+  input  wire logic [SlotWidth:0]      committing_i,    // low bits of the number of the descriptor that arrives or is checked
+  output      logic [SlotWidth:0]      request_o,       // of the next to be requested
   input  wire logic                    full_i,
 
+  // while halt_i: address of a descriptor by the low bits of its number
+  input  wire logic [SlotWidth:0]      fault_i,
+  output      logic [AddrWidth-1:6]    fault_addr_o,
+
   output      logic                    end_o,           // END was reached
-  output      logic                    err_valid_o,     // the descriptor at commit_slot_i
+  output      logic                    err_valid_o,     // the descriptor at committing_i
   output      logic [7:0]              err_code_o
 );
   localparam int HashBeat    = aap_isa_pkg::CHECK_CONFIG_HASH_LSB / AxiDataWidth;
   localparam int HashLsb     = aap_isa_pkg::CHECK_CONFIG_HASH_LSB % AxiDataWidth;
   localparam int VersionBeat = aap_isa_pkg::CHECK_VERSION_LSB / AxiDataWidth;
+  localparam int NumberWidth = (AddrWidth - 6 < 16) ? AddrWidth - 6 : 16;  // no program is longer than the memory
   localparam int VersionLsb  = aap_isa_pkg::CHECK_VERSION_LSB % AxiDataWidth;
 
-  logic [AddrWidth-1:6]    req_addr_q;
-  logic [15:0]             left_q;       // descriptors to be requested
+  logic [15:0]             count_q;      // descriptors requested
   logic [SlotWidth-1:0]    slot_q;       // slot of the descriptor that arrives
   logic [BeatWidth-1:0]    beat_q;
   logic [31:0]             sum_q;
@@ -59,14 +64,27 @@ module aap_fetch #(
   logic                    bad_token_q, hash_bad_q, version_bad_q;
 
   logic [31:0]             fold;
-  logic                    last_one, known, bad;
+  logic                    all, last_one, known, bad;
+  logic [NumberWidth-1:0]  number;
 
-  assign req_valid_o    = (left_q != 16'd0) && !full_i && !halt_i && !clear_i;
-  assign req_addr_o     = req_addr_q;
-  assign request_slot_o = req_addr_q[6+SlotWidth:6];
-  assign wr_slot_o      = slot_q;
-  assign wr_beat_o      = beat_q;
-  assign end_o          = end_q;
+  assign all          = (count_q == program_len_i);
+  assign req_valid_o  = !all && !full_i && !halt_i && !clear_i;
+  assign request_o    = count_q[SlotWidth:0];
+  assign wr_slot_o    = slot_q;
+  assign wr_beat_o    = beat_q;
+  assign end_o        = end_q;
+
+  // The descriptor at fault is one of the last few requested.
+  always_comb begin : p_number
+    number = count_q[NumberWidth-1:0];
+    if (halt_i) begin
+      number[SlotWidth:0] = fault_i;
+      if (fault_i > count_q[SlotWidth:0])
+        number[NumberWidth-1:SlotWidth+1] = count_q[NumberWidth-1:SlotWidth+1] - 1'b1;
+    end
+  end
+  assign req_addr_o   = program_addr_i + (AddrWidth-6)'(number);
+  assign fault_addr_o = req_addr_o;
 
   always_comb begin : p_fold
     fold = (beat_q == '0) ? 32'd0 : sum_q;
@@ -108,7 +126,7 @@ module aap_fetch #(
   end
 
   // The descriptor under check is the program's last: all are requested, and the one after it would be the next.
-  assign last_one = (left_q == 16'd0) && (request_slot_o == commit_slot_i + 1'b1);
+  assign last_one = all && (request_o == committing_i + 1'b1);
 
   always_comb begin : p_verdict
     bad        = 1'b1;
@@ -125,18 +143,13 @@ module aap_fetch #(
   assign commit_o    = check_q && !bad && !halt_i && opcode_q != aap_isa_pkg::OP_END;
 
   always_ff @(posedge clk_i) begin : p_request
-    if (clear_i) begin
-      req_addr_q <= program_addr_i;
-      left_q     <= program_len_i;
-    end else if (req_valid_o && req_ready_i) begin
-      req_addr_q <= req_addr_q + 1'b1;
-      left_q     <= left_q - 1'b1;
-    end
+    if (!rst_ni || clear_i)              count_q <= 16'd0;
+    else if (req_valid_o && req_ready_i) count_q <= count_q + 1'b1;
   end
 
   always_ff @(posedge clk_i) begin : p_arrive
     if (!rst_ni || clear_i) begin
-      slot_q  <= program_addr_i[5+SlotWidth:6];
+      slot_q  <= '0;
       beat_q  <= '0;
       check_q <= 1'b0;
       first_q <= 1'b1;

@@ -40,7 +40,6 @@ module aap_load #(
   output      logic [1:0]                 desc_ready_o,
   input  wire logic [BeatWidth-1:0]       desc_beat_i,
   input  wire logic [AxiDataWidth-1:0]    desc_data_i,
-  input  wire logic [AddrWidth-1:0]       desc_addr_i,   // of the request side's
 
   // tokens
   input  wire logic [4:0]                 tok_avail_i,
@@ -70,7 +69,7 @@ module aap_load #(
   output      logic                       quiet_o,       // idle, or waiting for tokens
   output      logic                       err_valid_o,
   output      logic [7:0]                 err_code_o,
-  output      logic [AddrWidth-1:0]       err_addr_o
+  output      logic [15:0]                err_entry_o    // of LOAD_RANGE; other errors are of the descriptor at hand
 );
   localparam int BlockBeats = BlockBytes / BeatBytes;
   localparam int RowBeats   = (Lanes * Pes * (8 + $clog2(Group)) + AxiDataWidth - 1) / AxiDataWidth;
@@ -202,13 +201,12 @@ module aap_load #(
 
   always_comb begin : p_error
     err_valid_o = wr_err || (state_q == ST_CHECK && bad);
-    err_addr_o  = desc_addr_i;
+    err_entry_o = wr_err ? wr_err_addr : entry_limit;
     err_code_o  = aap_isa_pkg::ERR_LOAD_RANGE;
-    if (wr_err)         err_addr_o = AddrWidth'(wr_err_addr);
+    if (wr_err)         err_code_o = aap_isa_pkg::ERR_LOAD_RANGE;
     else if (bad_count) err_code_o = aap_isa_pkg::ERR_BAD_LENGTH;
     else if (bad_align) err_code_o = aap_isa_pkg::ERR_BAD_ALIGN;
     else if (high)      err_code_o = aap_isa_pkg::ERR_WINDOW;
-    else                err_addr_o = AddrWidth'(entry_limit);
   end
 
   `AAP_ASSERT(ahead_in_range, !(begin_load && ahead_q == 2'd3) && !(credit_take && ahead_q == 2'd0))

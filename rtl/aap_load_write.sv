@@ -134,7 +134,7 @@ module aap_load_write #(
   assign phase_end  = block_end && count_q == phase_len;
   assign last_row   = linear || rows_left_q == CountWidth'(1);
   assign last_plane = linear || planes_q == CountWidth'(1);
-  assign wrap_end   = turn_q == wrap_q;
+  assign wrap_end   = (Superbanks == 1) || turn_q == wrap_q;
   assign base_next  = wrap_end ? base_q + step_q : base_q;
 
   // The first phases of a plane and of a row.

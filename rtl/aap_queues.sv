@@ -5,7 +5,7 @@
 // The memory is a ring of 4 x QueueDepth descriptors in program order. Every reader (0 load requests, 1 load data,
 // 2 exec, 3 store) walks the ring with its own pointer, passes over what is not its own and stops at its next one; a slot is
 // free when all four have passed it. So a unit's queue is as deep as the ring allows, no descriptor is copied, and
-// the pointer is the descriptor's address. The scanner visits the readers in turn; a descriptor that was begun is handed
+// and the pointer tells the descriptor's address. The scanner visits the readers in turn; a descriptor that was begun is handed
 // out without a gap, except that exec may take the second half later.
 
 `default_nettype none
@@ -13,7 +13,6 @@
 
 module aap_queues #(
   parameter  int AxiDataWidth = 128,
-  parameter  int AddrWidth    = 32,
   parameter  int QueueDepth   = 4,    // descriptors per unit, a power of two
   localparam int Beats        = 512 / AxiDataWidth,
   localparam int BeatWidth    = $clog2(Beats),
@@ -22,7 +21,6 @@ module aap_queues #(
   input  wire logic                    clk_i,
   input  wire logic                    rst_ni,
   input  wire logic                    clear_i,
-  input  wire logic [AddrWidth-1:6]    program_addr_i,  // taken while clear_i
 
   // fetch: beats of the descriptors from the committed one on
   input  wire logic                    wr_valid_i,
@@ -30,8 +28,9 @@ module aap_queues #(
   input  wire logic [BeatWidth-1:0]    wr_beat_i,
   input  wire logic [AxiDataWidth-1:0] wr_data_i,
   input  wire logic                    commit_i,        // the next descriptor is whole and correct
-  output      logic [AddrWidth-1:6]    commit_addr_o,   // address of the next descriptor to be committed
-  input  wire logic [SlotWidth:0]      request_slot_i,  // low address bits of the next descriptor to be requested
+  // descriptors are known by the low bits of their number in the program
+  output      logic [SlotWidth:0]      commit_o,        // the next to be committed
+  input  wire logic [SlotWidth:0]      request_i,       // the next to be requested
   output      logic                    full_o,          // it has no slot yet
 
   // units
@@ -39,15 +38,14 @@ module aap_queues #(
   input  wire logic [3:0]              desc_ready_i,
   output      logic [BeatWidth-1:0]    desc_beat_o,
   output      logic [AxiDataWidth-1:0] desc_data_o,
-  output      logic [AddrWidth-1:0]    load_addr_o,     // the descriptor at hand, until one cycle after its last beat
-  output      logic [AddrWidth-1:0]    exec_addr_o,     // the descriptor begun last
-  output      logic [AddrWidth-1:0]    store_addr_o,    // as load_addr_o
+  output      logic [SlotWidth:0]      load_o,          // the descriptor at hand, until one cycle after its last beat
+  output      logic [SlotWidth:0]      exec_o,          // the descriptor begun last
+  output      logic [SlotWidth:0]      store_o,         // as load_o
 
   output      logic                    empty_o,         // every unit has passed every descriptor
   output      logic                    quiet_o,         // empty, or the units are not ready for what is there
   output      logic                    moved_o          // a beat was handed out
 );
-  localparam int PtrWidth = AddrWidth - 6;
   localparam bit [BeatWidth-1:0] LastBeat = BeatWidth'(Beats - 1);
   localparam bit [BeatWidth-1:0] HalfBeat = BeatWidth'(Beats / 2);
 
@@ -58,8 +56,7 @@ module aap_queues #(
   typedef enum logic [1:0] {ST_PICK, ST_LOOK, ST_GIVE} state_e;
   state_e state_q;
 
-  logic [PtrWidth-1:0]     commit_q, load_q, exec_q, exec_addr_q, store_q;
-  logic [SlotWidth:0]      data_q;
+  logic [SlotWidth:0]      commit_q, load_q, data_q, exec_q, begun_q, store_q;
   logic [3:0]              found_q;  // the reader's pointer is at a descriptor of its own
   logic [3:0]              given_q;  // that descriptor has been handed out
   logic                    half_q;   // exec has taken the first half
@@ -80,14 +77,11 @@ module aap_queues #(
       default: ptr = store_q[SlotWidth-1:0];
     endcase
   end
-  assign pending[0] = load_q[SlotWidth:0]  != commit_q[SlotWidth:0];
-  assign pending[1] = data_q               != commit_q[SlotWidth:0];
-  assign pending[2] = exec_q[SlotWidth:0]  != commit_q[SlotWidth:0];
-  assign pending[3] = store_q[SlotWidth:0] != commit_q[SlotWidth:0];
+  assign pending = {store_q != commit_q, exec_q != commit_q, data_q != commit_q, load_q != commit_q};
 
   localparam bit [SlotWidth:0] Lap = {1'b1, {SlotWidth{1'b0}}};
-  assign full_o = (request_slot_i == (load_q[SlotWidth:0] ^ Lap)) || (request_slot_i == (data_q ^ Lap)) ||
-                  (request_slot_i == (exec_q[SlotWidth:0] ^ Lap)) || (request_slot_i == (store_q[SlotWidth:0] ^ Lap));
+  assign full_o = (request_i == (load_q ^ Lap)) || (request_i == (data_q ^ Lap)) || (request_i == (exec_q ^ Lap)) ||
+                  (request_i == (store_q ^ Lap));
 
   // Only checked descriptors are here: CHECK 1, loads 2 to 6, EXEC 8, STORE 9.
   always_comb begin : p_match
@@ -172,12 +166,12 @@ module aap_queues #(
   end
 
   always_ff @(posedge clk_i) begin : p_pointers
-    if (clear_i) begin
-      commit_q <= program_addr_i;
-      load_q   <= program_addr_i;
-      data_q   <= program_addr_i[6+SlotWidth:6];
-      exec_q   <= program_addr_i;
-      store_q  <= program_addr_i;
+    if (!rst_ni || clear_i) begin
+      commit_q <= '0;
+      load_q   <= '0;
+      data_q   <= '0;
+      exec_q   <= '0;
+      store_q  <= '0;
     end else begin
       if (commit_i) commit_q <= commit_q + 1'b1;
       if (step[0])  load_q   <= load_q + 1'b1;
@@ -185,18 +179,18 @@ module aap_queues #(
       if (step[2])  exec_q   <= exec_q + 1'b1;
       if (step[3])  store_q  <= store_q + 1'b1;
     end
-    if (state_q == ST_LOOK && fire && unit_q == 2'd2) exec_addr_q <= exec_q;
+    if (state_q == ST_LOOK && fire && unit_q == 2'd2) begun_q <= exec_q;
   end
 
-  assign commit_addr_o = commit_q;
-  assign load_addr_o   = {load_q, 6'd0};
-  assign exec_addr_o   = {exec_addr_q, 6'd0};
-  assign store_addr_o  = {store_q, 6'd0};
-  assign empty_o       = (pending == 4'd0);
-  assign quiet_o       = (state_q == ST_PICK) && (given_q == 4'd0) && ((pending & ~(found_q & ~desc_ready_i)) == 4'd0);
+  assign commit_o = commit_q;
+  assign load_o   = load_q;
+  assign exec_o   = begun_q;
+  assign store_o  = store_q;
+  assign empty_o  = (pending == 4'd0);
+  assign quiet_o  = (state_q == ST_PICK) && (given_q == 4'd0) && ((pending & ~(found_q & ~desc_ready_i)) == 4'd0);
 
   `AAP_ASSERT(beats_in_one_go, state_q != ST_GIVE || ready || unit_q == 2'd2)
-  `AAP_ASSERT(commit_after_request, !commit_i || request_slot_i != commit_q[SlotWidth:0])
+  `AAP_ASSERT(commit_after_request, !commit_i || request_i != commit_q)
 endmodule
 
 `default_nettype wire

@@ -32,7 +32,6 @@ module aap_store #(
   output      logic                       desc_ready_o,
   input  wire logic [BeatWidth-1:0]       desc_beat_i,
   input  wire logic [AxiDataWidth-1:0]    desc_data_i,
-  input  wire logic [AddrWidth-1:0]       desc_addr_i,
 
   // tokens; S2L is posted by the write side of the bus
   input  wire logic [4:0]                 tok_avail_i,
@@ -60,7 +59,7 @@ module aap_store #(
   output      logic                       quiet_o,       // idle, or waiting for tokens
   output      logic                       err_valid_o,
   output      logic [7:0]                 err_code_o,
-  output      logic [AddrWidth-1:0]       err_addr_o
+  output      logic [15:0]                err_entry_o    // of STORE_RANGE; other errors are of the descriptor at hand
 );
   localparam int BlockBytes = (Group > BeatBytes) ? Group : BeatBytes;
   localparam int BlockBeats = BlockBytes / BeatBytes;
@@ -71,7 +70,7 @@ module aap_store #(
   localparam int DrainLog   = $clog2(Pes / Requantisers);
   localparam int WordLog    = $clog2(BlockWords);
   localparam int PackLog    = $clog2(BeatWords);
-  localparam int CountWidth = ($clog2(OutDepth) < 7) ? 8 : $clog2(OutDepth) + 1;
+  localparam int CountWidth = $clog2(OutDepth) + 1;
   localparam int WordWidth  = (WordLog == 0) ? 1 : WordLog;
   localparam int PackWidth  = (PackLog == 0) ? 1 : PackLog;
   localparam bit [BeatWidth-1:0] LastBeat = BeatWidth'(512 / AxiDataWidth - 1);
@@ -199,13 +198,12 @@ module aap_store #(
 
   always_comb begin : p_error
     err_valid_o = (state_q == ST_CHECK && bad) || (state_q == ST_READ && range_bad && !halt_i);
-    err_addr_o  = desc_addr_i;
+    err_entry_o = (state_q == ST_READ) ? 16'(pixel_q) : 16'(OutDepth);
     err_code_o  = aap_isa_pkg::ERR_STORE_RANGE;
-    if (state_q == ST_READ) err_addr_o = AddrWidth'(pixel_q);
+    if (state_q == ST_READ) err_code_o = aap_isa_pkg::ERR_STORE_RANGE;
     else if (bad_count)     err_code_o = aap_isa_pkg::ERR_BAD_LENGTH;
     else if (bad_align)     err_code_o = aap_isa_pkg::ERR_BAD_ALIGN;
     else if (high)          err_code_o = aap_isa_pkg::ERR_WINDOW;
-    else                    err_addr_o = AddrWidth'(OutDepth);
   end
 endmodule
 

@@ -91,15 +91,21 @@ module aap_top #(
   localparam int Superbanks = (Lanes * Group < BlockBytes) ? 1 : Lanes * Group / BlockBytes;
   localparam int BeatWidth  = $clog2(512 / AxiDataWidth);
   localparam int SlotWidth  = $clog2(QueueDepth) + 2;
-  // The longest request of a load: all rows of the weight buffer, a plane of blocks, all tables, all parameters.
+  // The longest requests, in beats, that pass the range checks
   localparam int RowBeats   = (Lanes * Pes * (8 + $clog2(Group)) + AxiDataWidth - 1) / AxiDataWidth;
-  localparam int Blocks     = (ActDepth > ResidualDepth) ? ActDepth : ResidualDepth;
-  localparam int MaxEntries = (Blocks > TableDepth) ? Blocks : TableDepth;
-  localparam int MaxCount   = (MaxEntries > ParamDepth) ? MaxEntries : ParamDepth;
-  localparam int SmallBeats = 2 * MaxCount * 16;  // blocks, steps and parameters are at most 16 beats; counts have a bit more
-  localparam int LongBeats  = 2 * WeightDepth * RowBeats;
-  localparam int LoadWidth  = $clog2(((SmallBeats > LongBeats) ? SmallBeats : LongBeats) + 1) + 1;
-  localparam int StoreWidth = $clog2(2 * OutDepth * (BlockBytes / BeatBytes) + 256) + 1;
+  localparam int Depth1     = (ActDepth > ResidualDepth) ? ActDepth : ResidualDepth;
+  localparam int Depth2     = (WeightDepth > TableDepth) ? WeightDepth : TableDepth;
+  localparam int Depth3     = (Depth2 > ParamDepth) ? Depth2 : ParamDepth;
+  localparam int MaxDepth   = (Depth1 > Depth3) ? Depth1 : Depth3;
+  localparam int Length1    = MaxDepth * (BlockBytes / BeatBytes);
+  localparam int Length2    = WeightDepth * RowBeats;
+  localparam int Length3    = TableDepth * ((2 * Lanes + BeatBytes - 1) / BeatBytes);
+  localparam int Length4    = ParamDepth * ((8 * Requantisers + BeatBytes - 1) / BeatBytes);
+  localparam int Length5    = (Length1 > Length2) ? Length1 : Length2;
+  localparam int Length6    = (Length3 > Length4) ? Length3 : Length4;
+  localparam int LoadWidth  = $clog2(((Length5 > Length6) ? Length5 : Length6) + 1);
+  localparam int StoreWidth = $clog2(2 * OutDepth * (BlockBytes / BeatBytes));
+  localparam int TimerWidth = (PerfCounters != 0) ? 32 : 24;
 
   if (Group != 4 && Group != 8 && Group != 16) begin : gen_illegal_group
     ERROR_aap_top_Group_must_be_4_8_or_16 u_error ();
@@ -134,10 +140,10 @@ module aap_top #(
   logic                    start, abort, busy, hung, clear, halt, done, failed, fault;
   logic [7:0]              fault_code;
   logic [AddrWidth-1:0]    fault_addr;
-  logic [AddrWidth-1:6]    program_addr, commit_addr;
+  logic [AddrWidth-1:6]    program_addr, fault_desc_addr;
   logic [15:0]             program_len;
   logic [AddrWidth-1:0]    window_base, window_limit;
-  logic [31:0]             watchdog, drain_limit;
+  logic [TimerWidth-1:0]   watchdog, drain_limit;
   logic [31:0]             cycles, exec_cycles, count_load, count_store, count_requant, count_empty;
   logic                    issue, stall_load, stall_store, stall_requant;
 
@@ -145,11 +151,10 @@ module aap_top #(
   logic                    fetch_req_valid, fetch_req_ready, fetch_rvalid, commit, full, end_seen;
   logic [AddrWidth-1:6]    fetch_req_addr;
   logic [SlotWidth-1:0]    wr_slot;
-  logic [SlotWidth:0]      request_slot;
+  logic [SlotWidth:0]      request, committing, load_at, exec_at, store_at, fault_at_d, fault_at_q;
   logic [BeatWidth-1:0]    wr_beat, desc_beat;
   logic [3:0]              desc_valid, desc_ready;
   logic [AxiDataWidth-1:0] desc_data;
-  logic [AddrWidth-1:0]    load_desc_addr, exec_desc_addr, store_desc_addr;
   logic                    queues_empty, queues_quiet, desc_moved;
 
   // tokens
@@ -186,10 +191,12 @@ module aap_top #(
   // errors
   logic                       fetch_err, load_err, exec_err, store_err, read_err, write_err, err_valid;
   logic [7:0]                 fetch_code, load_code, exec_code, store_code, read_code, write_code, err_code;
-  logic [AddrWidth-1:0]       load_err_addr, exec_err_addr, store_err_addr, err_addr;
+  logic [15:0]                load_entry, store_entry;
+  logic [AddrWidth-1:0]       exec_entry, err_addr;
+  logic                       err_desc, fault_desc;
   logic [AddrWidth-1:BeatLog] read_err_addr, write_err_addr;
 
-  aap_csr #(.AddrWidth(AddrWidth), .ConfigHash(ConfigHash)) u_csr (
+  aap_csr #(.AddrWidth(AddrWidth), .TimerWidth(TimerWidth), .ConfigHash(ConfigHash)) u_csr (
     .clk_i(clk_i), .rst_ni(rst_ni), .irq_o(irq_o),
     .s_axil_awaddr(s_axil_awaddr), .s_axil_awvalid(s_axil_awvalid), .s_axil_awready(s_axil_awready),
     .s_axil_wdata(s_axil_wdata), .s_axil_wstrb(s_axil_wstrb), .s_axil_wvalid(s_axil_wvalid),
@@ -198,52 +205,57 @@ module aap_top #(
     .s_axil_arready(s_axil_arready), .s_axil_rdata(s_axil_rdata), .s_axil_rresp(s_axil_rresp),
     .s_axil_rvalid(s_axil_rvalid), .s_axil_rready(s_axil_rready),
     .start_o(start), .abort_o(abort), .busy_i(busy), .hung_i(hung), .done_i(done), .failed_i(failed),
-    .fault_i(fault), .fault_code_i(fault_code), .fault_addr_i(fault_addr),
+    .fault_i(fault), .fault_code_i(fault_code), .fault_addr_i(fault_addr), .fault_desc_i(fault_desc),
+    .fault_desc_addr_i(fault_desc_addr),
     .program_addr_o(program_addr), .program_len_o(program_len), .window_base_o(window_base),
     .window_limit_o(window_limit), .watchdog_o(watchdog), .drain_limit_o(drain_limit),
     .cycles_i(cycles), .exec_cycles_i(exec_cycles), .stall_load_i(count_load), .stall_store_i(count_store),
     .stall_requant_i(count_requant), .stall_empty_i(count_empty)
   );
 
-  aap_control #(.AddrWidth(AddrWidth), .PerfCounters(PerfCounters)) u_control (
+  aap_control #(.AddrWidth(AddrWidth), .TimerWidth(TimerWidth), .PerfCounters(PerfCounters)) u_control (
     .clk_i(clk_i), .rst_ni(rst_ni),
     .start_i(start), .abort_i(abort), .watchdog_i(watchdog), .drain_limit_i(drain_limit),
     .busy_o(busy), .hung_o(hung), .clear_o(clear), .halt_o(halt), .done_o(done), .failed_o(failed),
-    .fault_o(fault), .fault_code_o(fault_code), .fault_addr_o(fault_addr),
-    .end_i(end_seen), .end_addr_i({commit_addr, 6'd0}), .empty_i(queues_empty),
+    .fault_o(fault), .fault_code_o(fault_code), .fault_addr_o(fault_addr), .fault_desc_o(fault_desc),
+    .end_i(end_seen), .empty_i(queues_empty),
     .idle_i(load_idle && exec_idle && store_idle && read_idle && write_idle),
     .quiet_i(load_quiet && (exec_idle || stall_load || stall_store) && store_quiet && queues_quiet && read_idle && write_idle),
     .drained_i(read_drained && write_drained),
     .progress_i(desc_moved || read_moved || write_moved || ld_valid || issue),
-    .tokens_left_i(|tok_avail), .err_valid_i(err_valid), .err_code_i(err_code), .err_addr_i(err_addr),
+    .tokens_left_i(|tok_avail), .err_valid_i(err_valid), .err_code_i(err_code), .err_addr_i(err_addr), .err_desc_i(err_desc),
     .overflow_i(overflow),
     .issue_i(issue), .stall_load_i(stall_load), .stall_store_i(stall_store), .stall_requant_i(stall_requant),
     .cycles_o(cycles), .exec_cycles_o(exec_cycles), .stall_load_o(count_load), .stall_store_o(count_store),
     .stall_requant_o(count_requant), .stall_empty_o(count_empty)
   );
 
-  // Simultaneous errors: the bus first, then in the order of the units.
+  // Simultaneous errors: the bus first, then in the order of the units. Units' errors are of an entry (LOAD_RANGE,
+  // EXEC_RANGE, STORE_RANGE) or of a descriptor, whose address fetch computes in the next cycle.
   assign err_valid = read_err || write_err || fetch_err || load_err || exec_err || store_err;
+  assign err_desc  = !read_err && !write_err && err_code != aap_isa_pkg::ERR_LOAD_RANGE &&
+                     err_code != aap_isa_pkg::ERR_EXEC_RANGE && err_code != aap_isa_pkg::ERR_STORE_RANGE;
   always_comb begin : p_error
-    if (read_err) begin
-      err_code = read_code;
-      err_addr = {read_err_addr, {BeatLog{1'b0}}};
-    end else if (write_err) begin
-      err_code = write_code;
-      err_addr = {write_err_addr, {BeatLog{1'b0}}};
-    end else if (fetch_err) begin
-      err_code = fetch_code;
-      err_addr = {commit_addr, 6'd0};
-    end else if (load_err) begin
-      err_code = load_code;
-      err_addr = load_err_addr;
-    end else if (exec_err) begin
-      err_code = exec_code;
-      err_addr = exec_err_addr;
-    end else begin
-      err_code = store_code;
-      err_addr = store_err_addr;
-    end
+    if (read_err)       err_code = read_code;
+    else if (write_err) err_code = write_code;
+    else if (fetch_err) err_code = fetch_code;
+    else if (load_err)  err_code = load_code;
+    else if (exec_err)  err_code = exec_code;
+    else                err_code = store_code;
+
+    if (read_err)       err_addr = {read_err_addr, {BeatLog{1'b0}}};
+    else if (write_err) err_addr = {write_err_addr, {BeatLog{1'b0}}};
+    else if (load_err)  err_addr = AddrWidth'(load_entry);
+    else if (exec_err)  err_addr = exec_entry;
+    else                err_addr = AddrWidth'(store_entry);
+
+    if (load_err && !fetch_err)                   fault_at_d = load_at;
+    else if (exec_err && !fetch_err)              fault_at_d = exec_at;
+    else if (store_err && !fetch_err)             fault_at_d = store_at;
+    else                                          fault_at_d = committing;
+  end
+  always_ff @(posedge clk_i) begin : p_fault_at
+    if (!halt) fault_at_q <= fault_at_d;
   end
 
   aap_fetch #(.AxiDataWidth(AxiDataWidth), .AddrWidth(AddrWidth), .SlotWidth(SlotWidth), .ConfigHash(ConfigHash)) u_fetch (
@@ -251,17 +263,17 @@ module aap_top #(
     .program_addr_i(program_addr), .program_len_i(program_len),
     .req_valid_o(fetch_req_valid), .req_ready_i(fetch_req_ready), .req_addr_o(fetch_req_addr),
     .r_valid_i(fetch_rvalid), .r_data_i(m_axi_rdata),
-    .wr_slot_o(wr_slot), .wr_beat_o(wr_beat), .commit_o(commit), .commit_slot_i(commit_addr[6+SlotWidth:6]),
-    .request_slot_o(request_slot), .full_i(full),
+    .wr_slot_o(wr_slot), .wr_beat_o(wr_beat), .commit_o(commit), .committing_i(committing),
+    .request_o(request), .full_i(full), .fault_i(fault_at_q), .fault_addr_o(fault_desc_addr),
     .end_o(end_seen), .err_valid_o(fetch_err), .err_code_o(fetch_code)
   );
 
-  aap_queues #(.AxiDataWidth(AxiDataWidth), .AddrWidth(AddrWidth), .QueueDepth(QueueDepth)) u_queues (
-    .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear), .program_addr_i(program_addr),
+  aap_queues #(.AxiDataWidth(AxiDataWidth), .QueueDepth(QueueDepth)) u_queues (
+    .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear),
     .wr_valid_i(fetch_rvalid), .wr_slot_i(wr_slot), .wr_beat_i(wr_beat), .wr_data_i(m_axi_rdata),
-    .commit_i(commit), .commit_addr_o(commit_addr), .request_slot_i(request_slot), .full_o(full),
+    .commit_i(commit), .commit_o(committing), .request_i(request), .full_o(full),
     .desc_valid_o(desc_valid), .desc_ready_i(desc_ready), .desc_beat_o(desc_beat), .desc_data_o(desc_data),
-    .load_addr_o(load_desc_addr), .exec_addr_o(exec_desc_addr), .store_addr_o(store_desc_addr),
+    .load_o(load_at), .exec_o(exec_at), .store_o(store_at),
     .empty_o(queues_empty), .quiet_o(queues_quiet), .moved_o(desc_moved)
   );
 
@@ -278,7 +290,6 @@ module aap_top #(
   ) u_load (
     .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear), .halt_i(halt),
     .desc_valid_i(desc_valid[1:0]), .desc_ready_o(desc_ready[1:0]), .desc_beat_i(desc_beat), .desc_data_i(desc_data),
-    .desc_addr_i(load_desc_addr),
     .tok_avail_i(tok_avail), .tok_take_o(load_take), .tok_post_o(load_post),
     .req_valid_o(load_req_valid), .req_ready_i(load_req_ready), .req_addr_o(load_req_addr),
     .req_len_o(load_req_len), .req_layer_o(load_layer), .req_busy_i(load_req_busy),
@@ -286,7 +297,7 @@ module aap_top #(
     .ld_valid_o(ld_valid), .ld_buf_o(ld_buf), .ld_addr_o(ld_addr), .ld_col_o(ld_col), .ld_mask_o(ld_mask),
     .ld_data_o(ld_data),
     .idle_o(load_idle), .quiet_o(load_quiet),
-    .err_valid_o(load_err), .err_code_o(load_code), .err_addr_o(load_err_addr)
+    .err_valid_o(load_err), .err_code_o(load_code), .err_entry_o(load_entry)
   );
 
   // Deadlock detection needs its stall signals in any case.
@@ -297,10 +308,10 @@ module aap_top #(
     .ResidualDepth(ResidualDepth), .PerfCounters(1), .MulStyle(MulStyle)
   ) u_compute (
     .clk_i(clk_i), .rst_ni(rst_ni),
-    .desc_valid_i(desc_valid[2]), .desc_ready_o(desc_ready[2]), .desc_data_i(desc_data), .desc_addr_i(exec_desc_addr),
+    .desc_valid_i(desc_valid[2]), .desc_ready_o(desc_ready[2]), .desc_data_i(desc_data), .desc_addr_i({AddrWidth{1'b0}}),
     .tok_avail_i(tok_avail), .tok_take_o(exec_take), .tok_post_o(exec_post),
     .halt_i(halt), .clear_i(clear), .idle_o(exec_idle),
-    .err_valid_o(exec_err), .err_code_o(exec_code), .err_addr_o(exec_err_addr),
+    .err_valid_o(exec_err), .err_code_o(exec_code), .err_addr_o(exec_entry),
     .ld_valid_i(ld_valid), .ld_buf_i(ld_buf), .ld_addr_i(ld_addr), .ld_col_i(ld_col), .ld_mask_i(ld_mask),
     .ld_data_i(ld_data),
     .out_re_i(out_re), .out_raddr_i(out_raddr), .out_rdata_o(out_rdata),
@@ -313,14 +324,13 @@ module aap_top #(
   ) u_store (
     .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear), .halt_i(halt),
     .desc_valid_i(desc_valid[3]), .desc_ready_o(desc_ready[3]), .desc_beat_i(desc_beat), .desc_data_i(desc_data),
-    .desc_addr_i(store_desc_addr),
     .tok_avail_i(tok_avail), .tok_take_o(store_take), .tok_post_o(store_post),
     .req_valid_o(store_req_valid), .req_ready_i(store_req_ready), .req_addr_o(store_req_addr),
     .req_len_o(store_req_len), .req_post_o(store_req_post), .req_layer_o(store_layer), .req_busy_i(store_req_busy),
     .data_valid_o(data_valid), .data_ready_i(data_ready), .data_o(store_data),
     .out_re_o(out_re), .out_raddr_o(out_raddr), .out_rdata_i(out_rdata),
     .idle_o(store_idle), .quiet_o(store_quiet),
-    .err_valid_o(store_err), .err_code_o(store_code), .err_addr_o(store_err_addr)
+    .err_valid_o(store_err), .err_code_o(store_code), .err_entry_o(store_entry)
   );
 
   aap_axi_read #(
