@@ -195,7 +195,7 @@ namespace exec {
 constexpr Field kKeep{1, 0, 5};  // K, 1..G
 constexpr Field kFirst{1, 8, 1};  // 1: start from zero, 0: add the partial sum
 constexpr Field kLast{1, 9, 1};  // 1: add bias, requantise, write the output; 0: write the partial sum
-constexpr Field kMax{1, 10, 1};  // 1: maximum instead of sum; at most one lane with an odd weight per PE and cycle
+constexpr Field kMax{1, 10, 1};  // 1: maximum instead of sum; weights are 0 or 1, at most one 1 per PE and cycle
 constexpr Field kResidual{1, 11, 1};  // 1: add the residual buffer after requantisation
 constexpr Field kSteps{1, 16, 16};  // steps per pixel, >= 1
 constexpr Field kActBase{2, 0, 16};  // bank word of the first pixel
