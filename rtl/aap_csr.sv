@@ -185,7 +185,6 @@ module aap_csr #(
         error_addr_q <= {fault_desc_addr_i, 6'd0};
       end else if (clear_error && !hung_i) begin
         error_code_q <= 8'd0;
-        error_addr_q <= '0;
       end
     end
   end

@@ -76,21 +76,23 @@ module aap_load_write #(
   // descriptor
   logic [2:0]            kind_q;
   logic                  post_q, big;
-  logic [CountWidth-1:0] cols_q, rows_q, planes_q, pre_q, post_fill_q, step_q, base_q;
+  logic [CountWidth-1:0] cols_q, rows_q, planes_q, pre_q, post_fill_q, step_q;
+  logic [CountWidth-1:0] base_q;       // first word of the plane that begins next
   logic [7:0]            left_q, right_q, pad_q;
   logic [Superbanks-1:0] mask_first_q, mask_q;
   logic [WrapWidth-1:0]  wrap_q;
   // walk
   logic [CountWidth-1:0] count_q;      // block of the phase, from 1
-  logic [CountWidth-1:0] rows_left_q;
+  logic [CountWidth-1:0] row_no_q;     // row of the plane, from 1
   logic [CountWidth-1:0] word_q;
   logic [WrapWidth-1:0]  turn_q;       // plane of the wrap, from 1
   logic [7:0]            plane_no_q;
   logic [ColWidth-1:0]   col_q, col_last;
 
   logic                  take, start, act, linear, running, fill, fire, block_end, phase_end, plane_end;
-  logic                  last_row, last_plane, wrap_end, has_pre, has_post, has_left, has_right, bad, finish;
-  logic [CountWidth-1:0] phase_len, base_next, limit;
+  logic                  last_row, last_plane, wrap_end, advance, has_pre, has_post, has_left, has_right, bad, finish;
+  logic [CountWidth-1:0] phase_len, limit;
+  logic [WrapWidth-1:0]  turn_d;
 
   assign desc_ready_o = (state_q == ST_PARSE);
   assign take         = desc_valid_i && desc_ready_o;
@@ -99,10 +101,10 @@ module aap_load_write #(
   assign start        = (state_q == ST_WAIT) && begun_i && !halt_i;
   assign begun_take_o = start;
 
-  assign has_pre      = act && pre_q != '0;
-  assign has_post     = act && post_fill_q != '0;
-  assign has_left     = act && left_q != 8'd0;
-  assign has_right    = act && right_q != 8'd0;
+  assign has_pre      = (pre_q != '0);
+  assign has_post     = (post_fill_q != '0);
+  assign has_left     = (left_q != 8'd0);
+  assign has_right    = (right_q != 8'd0);
 
   always_comb begin : p_kind
     unique case ({1'b0, kind_q})
@@ -132,10 +134,11 @@ module aap_load_write #(
   assign fire       = running && !bad && (fill || r_valid_i);
   assign block_end  = fire && col_q == col_last;
   assign phase_end  = block_end && count_q == phase_len;
-  assign last_row   = linear || rows_left_q == CountWidth'(1);
+  assign last_row   = linear || row_no_q == rows_q;
   assign last_plane = linear || planes_q == CountWidth'(1);
   assign wrap_end   = (Superbanks == 1) || turn_q == wrap_q;
-  assign base_next  = wrap_end ? base_q + step_q : base_q;
+  assign turn_d     = (start || wrap_end) ? WrapWidth'(1) : turn_q + 1'b1;
+  assign advance    = (start || plane_end) && (Superbanks == 1 || turn_d == wrap_q);
 
   // The first phases of a plane and of a row.
   always_comb begin : p_first
@@ -185,20 +188,18 @@ module aap_load_write #(
     if (start || phase_end) count_q <= CountWidth'(1);
     else if (block_end)     count_q <= count_q + 1'b1;
 
-    if (start || plane_end)                                          rows_left_q <= rows_q;
+    if (start || plane_end) row_no_q <= CountWidth'(1);
     else if (phase_end && (state_d == ST_LEFT || state_d == ST_DATA) && (state_q == ST_DATA || state_q == ST_RIGHT))
-      rows_left_q <= rows_left_q - 1'b1;
+      row_no_q <= row_no_q + 1'b1;
 
-    if (start)          word_q <= base_q;
-    else if (plane_end) word_q <= (act ? base_next : base_q);
-    else if (block_end) word_q <= word_q + 1'b1;
+    if (start || plane_end) word_q <= base_q;
+    else if (block_end)     word_q <= word_q + 1'b1;
 
+    if (start || plane_end) turn_q <= turn_d;
     if (start) begin
-      turn_q     <= WrapWidth'(1);
       mask_q     <= mask_first_q;
       plane_no_q <= 8'd0;
     end else if (plane_end) begin
-      turn_q     <= wrap_end ? WrapWidth'(1) : turn_q + 1'b1;
       mask_q     <= wrap_end ? mask_first_q : Superbanks'({mask_q, mask_q} >> (Superbanks - 1));
       plane_no_q <= plane_no_q + 1'b1;
     end
@@ -206,7 +207,7 @@ module aap_load_write #(
     if (`AAP_BEAT(PLANES))  planes_q <= CountWidth'(`AAP_FIELD(PLANES));
     else if (plane_end)     planes_q <= planes_q - 1'b1;
     if (`AAP_BEAT(DST))     base_q <= CountWidth'(`AAP_FIELD(DST));
-    else if (plane_end && act) base_q <= base_next;
+    else if (advance)       base_q <= base_q + step_q;
   end
 
   // Bits above CountWidth make an ACT or RES load (dst: any load) reach beyond the end in any case.
@@ -221,24 +222,25 @@ module aap_load_write #(
       rows_q <= CountWidth'(`AAP_FIELD(ROWS));
     end
     if (`AAP_BEAT(DST)) dst_big_q <= (`AAP_FIELD(DST) >> CountWidth) != 16'd0;
+    // what only ACT has is zero elsewhere
     if (`AAP_BEAT(PRE_FILL)) begin
-      pre_q       <= CountWidth'(`AAP_FIELD(PRE_FILL));
-      post_fill_q <= CountWidth'(`AAP_FIELD(POST_FILL));
-      fills_big_q <= ((`AAP_FIELD(PRE_FILL) | `AAP_FIELD(POST_FILL)) >> CountWidth) != 16'd0;
+      pre_q       <= act ? CountWidth'(`AAP_FIELD(PRE_FILL)) : '0;
+      post_fill_q <= act ? CountWidth'(`AAP_FIELD(POST_FILL)) : '0;
+      fills_big_q <= act && ((`AAP_FIELD(PRE_FILL) | `AAP_FIELD(POST_FILL)) >> CountWidth) != 16'd0;
     end
     if (`AAP_BEAT(LEFT_FILL)) begin
-      left_q       <= `AAP_FIELD(LEFT_FILL);
-      right_q      <= `AAP_FIELD(RIGHT_FILL);
+      left_q       <= act ? `AAP_FIELD(LEFT_FILL) : 8'd0;
+      right_q      <= act ? `AAP_FIELD(RIGHT_FILL) : 8'd0;
       pad_q        <= `AAP_FIELD(PAD_VALUE);
       mask_first_q <= Superbanks'(`AAP_FIELD(BANK_MASK));
     end
     if (`AAP_BEAT(PLANE_STEP)) begin
-      step_q     <= CountWidth'(`AAP_FIELD(PLANE_STEP));
-      step_big_q <= `AAP_FIELD(PLANE_STEP) > 16'(1 << (CountWidth - 1));  // no wrap-around
+      step_q     <= act ? CountWidth'(`AAP_FIELD(PLANE_STEP)) : '0;
+      step_big_q <= act && `AAP_FIELD(PLANE_STEP) > 16'(1 << (CountWidth - 1));  // no wrap-around
       wrap_q     <= WrapWidth'(`AAP_FIELD(WRAP));
     end
   end
-  assign big = dst_big_q || (act && (fills_big_q || step_big_q));
+  assign big = dst_big_q || fills_big_q || step_big_q;
 
   assign ld_valid_o = fire;
   assign ld_buf_o   = kind_q - 3'(aap_isa_pkg::OP_LOAD_ACT);

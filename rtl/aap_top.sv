@@ -105,7 +105,7 @@ module aap_top #(
   localparam int Length6    = (Length3 > Length4) ? Length3 : Length4;
   localparam int LoadWidth  = $clog2(((Length5 > Length6) ? Length5 : Length6) + 1);
   localparam int StoreWidth = $clog2(2 * OutDepth * (BlockBytes / BeatBytes));
-  localparam int TimerWidth = (PerfCounters != 0) ? 32 : 24;
+  localparam int TimerWidth = (PerfCounters != 0) ? 32 : 20;  // WATCHDOG and DRAIN_LIMIT
 
   if (Group != 4 && Group != 8 && Group != 16) begin : gen_illegal_group
     ERROR_aap_top_Group_must_be_4_8_or_16 u_error ();

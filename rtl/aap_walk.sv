@@ -43,14 +43,14 @@ module aap_walk #(
   localparam int WordWidth = AddrWidth - BeatLog;
 
   logic [WordWidth-1:0]  row_q, plane_q, row_stride_q, plane_stride_q, sum, a, b;
-  logic [CountWidth-1:0] cols_q, rows_q, rows_left_q, planes_q;
-  logic                  addr_low_q, plane_low_q, row_low_q, high_q, cols_zero_q, rows_zero_q, planes_zero_q;
+  logic [CountWidth-1:0] cols_q, rows_q, row_no_q, planes_q;
+  logic                  addr_low_q, plane_low_q, row_low_q, high_q, cols_zero, rows_zero, planes_zero;
   logic                  cols_big_q, rows_big_q, planes_big_q;
   logic [31:0]           addr_field;
 
   assign addr_field = `AAP_FIELD(ADDR);
 
-  assign last_row_o = linear_i || rows_left_q == CountWidth'(1);
+  assign last_row_o = linear_i || row_no_q == rows_q;
   assign last_o     = last_row_o && (linear_i || planes_q == CountWidth'(1));
   assign row_addr_o = row_q;
   assign cols_o     = cols_q;
@@ -67,8 +67,8 @@ module aap_walk #(
     else if (next_i && last_row_o)   plane_q <= sum;
     if (`AAP_BEAT(PLANES))           planes_q <= CountWidth'(`AAP_FIELD(PLANES));
     else if (next_i && last_row_o)   planes_q <= planes_q - 1'b1;
-    if (start_i || (next_i && last_row_o)) rows_left_q <= rows_q;
-    else if (next_i)                       rows_left_q <= rows_left_q - 1'b1;
+    if (start_i || (next_i && last_row_o)) row_no_q <= CountWidth'(1);
+    else if (next_i)                       row_no_q <= row_no_q + 1'b1;
   end
 
   always_ff @(posedge clk_i) begin : p_fields
@@ -86,19 +86,19 @@ module aap_walk #(
     end
     if (`AAP_BEAT(COLS)) begin
       cols_q      <= CountWidth'(`AAP_FIELD(COLS));
-      cols_zero_q <= `AAP_FIELD(COLS) == 16'd0;
       cols_big_q  <= (`AAP_FIELD(COLS) >> CountWidth) != 16'd0;
       rows_q      <= CountWidth'(`AAP_FIELD(ROWS));
-      rows_zero_q <= `AAP_FIELD(ROWS) == 16'd0;
       rows_big_q  <= (`AAP_FIELD(ROWS) >> CountWidth) != 16'd0;
     end
     if (`AAP_BEAT(PLANES)) begin
-      planes_zero_q <= `AAP_FIELD(PLANES) == 16'd0;
       planes_big_q  <= (`AAP_FIELD(PLANES) >> CountWidth) != 16'd0;
     end
   end
 
-  assign bad_length_o = cols_zero_q || (!linear_i && (rows_zero_q || planes_zero_q));
+  assign cols_zero    = (cols_q == '0) && !cols_big_q;
+  assign rows_zero    = (rows_q == '0) && !rows_big_q;
+  assign planes_zero  = (planes_q == '0) && !planes_big_q;
+  assign bad_length_o = cols_zero || (!linear_i && (rows_zero || planes_zero));
   assign bad_align_o  = addr_low_q || (!linear_i && (plane_low_q || row_low_q));
   assign high_o       = high_q;
   assign big_o        = cols_big_q || (!linear_i && (rows_big_q || planes_big_q));
