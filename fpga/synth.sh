@@ -26,7 +26,7 @@ sources="rtl/gen/aap_isa_pkg.sv $(ls rtl/*.sv | tr '\n' ' ') rtl/gen/aap_$target
 log=$out/$target.yosys.log
 case $target in
   board) script="read_verilog -sv -DSYNTHESIS -Irtl $sources; synth_ecp5 -nowidelut -top aap_board -json $out/board.json; tee -o $out/board.stat stat" ;;
-  small) script="read_verilog -sv -DSYNTHESIS -Irtl $sources fpga/ice40/aap_small_pins.sv; synth_ice40 -device u -abc9 -top aap_small_pins -json $out/small.json; tee -o $out/small.stat stat" ;;
+  small) script="read_verilog -sv -DSYNTHESIS -Irtl $sources fpga/ice40/aap_small_pins.sv; synth_ice40 -device u -top aap_small_pins -json $out/small.json; tee -o $out/small.stat stat" ;;
 esac
 yosys -q -l "$log" -p "$script" >/dev/null 2>"$out/$target.err" || { tail -5 "$out/$target.err" >&2; echo "synth.sh: yosys failed, see $log" >&2; exit 1; }
 
