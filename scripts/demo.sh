@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # The whole way once: the reference network is pruned to keep 4 of 16, quantised, compiled, run on the Verilated
 # accelerator, compared value by value with golden, and reported. Results in out/demo.
-#   scripts/demo.sh [IMAGES_ON_RTL]     default 100
+#   scripts/demo.sh [IMAGES_ON_RTL] [--record]     default 100 images; --record also writes docs/results/demo.json
 set -euo pipefail
 cd "$(dirname "$0")/.."
-images=${1:-100}
+images=100 record=0
+for argument in "$@"; do
+  if [ "$argument" = --record ]; then record=1; else images=$argument; fi
+done
 case $images in ''|*[!0-9]*|0*) echo "demo.sh: '$images': legal is a number of images, 1..10000" >&2; exit 2 ;; esac
 build=${AAP_BUILD:-build} out=out/demo
 say() { printf '\n[%3ds] %s\n' "$((SECONDS - begin))" "$*"; }
@@ -53,4 +56,12 @@ say "RTL with K = G, 2 images"
 
 say "report"
 "$aap" report "$out"
+if [ "$record" = 1 ]; then
+  {
+    printf '{\n"command": "scripts/demo.sh %s --record",\n"tools": {"verilator": "%s", "g++": "%s"},\n"date": "%s",\n' \
+      "$images" "$(verilator --version | cut -d' ' -f2)" "$(g++ -dumpfullversion)" "$(date -u +%F)"
+    tail -n +2 "$out/report.json"
+  } >docs/results/demo.json.tmp
+  mv docs/results/demo.json.tmp docs/results/demo.json
+fi
 say "done"
