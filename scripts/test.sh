@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${1:-build}
 scripts/setup.sh --train
-cmake -S . -B "$build" -G Ninja >/dev/null
+cmake -S . -B "$build" -G Ninja -DAAP_TRAIN=ON >/dev/null
 cmake --build "$build" -j "$(nproc)"
 mkdir -p "$build/junit"
 export AAP_LIB_DIR="$PWD/$build/lib"
