@@ -191,36 +191,34 @@ module aap_csr #(
   assign latch = fault_i && (!error_q || fault_code_i == aap_isa_pkg::ERR_BUS_HUNG);
   assign irq_o = |(irq_status_q & irq_enable_q);
 
-  // The register that is read, one bit each by word offset, known a cycle ahead: the multiplexer is AND and OR.
-  localparam int Registers = int'(aap_isa_pkg::REG_STALL_EMPTY) / 4 + 1;
-  logic [Registers-1:0] read_q;
-  always_ff @(posedge clk_i) begin : p_select
-    for (int r = 0; r < Registers; r = r + 1) read_q[r] <= (s_axil_araddr == 12'(4 * r));
-  end
-  assign rd_ok = |read_q;
-
   always_comb begin : p_read
-    rdata = ({32{read_q[aap_isa_pkg::REG_ID / 4]}} & Id) |
-            ({32{read_q[aap_isa_pkg::REG_VERSION / 4]}} & aap_isa_pkg::ISA_VERSION) |
-            ({32{read_q[aap_isa_pkg::REG_CONFIG_HASH / 4]}} & ConfigHash) |
-            ({32{read_q[aap_isa_pkg::REG_STATUS / 4]}} & {29'd0, error_q, done_q, busy_i}) |
-            ({32{read_q[aap_isa_pkg::REG_ERROR_CODE / 4]}} & {24'd0, error_code_q}) |
-            ({32{read_q[aap_isa_pkg::REG_ERROR_ADDR / 4]}} & 32'(error_addr_q)) |
-            ({32{read_q[aap_isa_pkg::REG_IRQ_ENABLE / 4]}} & {30'd0, irq_enable_q}) |
-            ({32{read_q[aap_isa_pkg::REG_IRQ_STATUS / 4]}} & {30'd0, irq_status_q}) |
-            ({32{read_q[aap_isa_pkg::REG_PROGRAM_ADDR / 4]}} & 32'({program_addr_q, 6'd0})) |
-            ({32{read_q[aap_isa_pkg::REG_PROGRAM_LEN / 4]}} & {16'd0, program_len_q}) |
-            ({32{read_q[aap_isa_pkg::REG_WINDOW_BASE / 4]}} & 32'(window_base_q)) |
-            ({32{read_q[aap_isa_pkg::REG_WINDOW_LIMIT / 4]}} & 32'(window_limit_q)) |
-            ({32{read_q[aap_isa_pkg::REG_WINDOW_LOCK / 4]}} & {31'd0, lock_q}) |
-            ({32{read_q[aap_isa_pkg::REG_WATCHDOG / 4]}} & 32'(watchdog_q)) |
-            ({32{read_q[aap_isa_pkg::REG_DRAIN_LIMIT / 4]}} & 32'(drain_limit_q)) |
-            ({32{read_q[aap_isa_pkg::REG_CYCLES / 4]}} & cycles_i) |
-            ({32{read_q[aap_isa_pkg::REG_EXEC_CYCLES / 4]}} & exec_cycles_i) |
-            ({32{read_q[aap_isa_pkg::REG_STALL_LOAD / 4]}} & stall_load_i) |
-            ({32{read_q[aap_isa_pkg::REG_STALL_STORE / 4]}} & stall_store_i) |
-            ({32{read_q[aap_isa_pkg::REG_STALL_REQUANT / 4]}} & stall_requant_i) |
-            ({32{read_q[aap_isa_pkg::REG_STALL_EMPTY / 4]}} & stall_empty_i);
+    rd_ok = 1'b1;
+    rdata = 32'd0;
+    unique case (s_axil_araddr)
+      aap_isa_pkg::REG_ID:            rdata = Id;
+      aap_isa_pkg::REG_VERSION:       rdata = aap_isa_pkg::ISA_VERSION;
+      aap_isa_pkg::REG_CONFIG_HASH:   rdata = ConfigHash;
+      aap_isa_pkg::REG_CONTROL:       rdata = 32'd0;
+      aap_isa_pkg::REG_STATUS:        rdata = {29'd0, error_q, done_q, busy_i};
+      aap_isa_pkg::REG_ERROR_CODE:    rdata = {24'd0, error_code_q};
+      aap_isa_pkg::REG_ERROR_ADDR:    rdata = 32'(error_addr_q);
+      aap_isa_pkg::REG_IRQ_ENABLE:    rdata = {30'd0, irq_enable_q};
+      aap_isa_pkg::REG_IRQ_STATUS:    rdata = {30'd0, irq_status_q};
+      aap_isa_pkg::REG_PROGRAM_ADDR:  rdata = 32'({program_addr_q, 6'd0});
+      aap_isa_pkg::REG_PROGRAM_LEN:   rdata = {16'd0, program_len_q};
+      aap_isa_pkg::REG_WINDOW_BASE:   rdata = 32'(window_base_q);
+      aap_isa_pkg::REG_WINDOW_LIMIT:  rdata = 32'(window_limit_q);
+      aap_isa_pkg::REG_WINDOW_LOCK:   rdata = {31'd0, lock_q};
+      aap_isa_pkg::REG_WATCHDOG:      rdata = 32'(watchdog_q);
+      aap_isa_pkg::REG_DRAIN_LIMIT:   rdata = 32'(drain_limit_q);
+      aap_isa_pkg::REG_CYCLES:        rdata = cycles_i;
+      aap_isa_pkg::REG_EXEC_CYCLES:   rdata = exec_cycles_i;
+      aap_isa_pkg::REG_STALL_LOAD:    rdata = stall_load_i;
+      aap_isa_pkg::REG_STALL_STORE:   rdata = stall_store_i;
+      aap_isa_pkg::REG_STALL_REQUANT: rdata = stall_requant_i;
+      aap_isa_pkg::REG_STALL_EMPTY:   rdata = stall_empty_i;
+      default:                        rd_ok = 1'b0;
+    endcase
   end
 
   assign program_addr_o = program_addr_q;
