@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "cli/cli.h"
+#include "model/whole_file.h"
 
 namespace aap::cli {
 
@@ -49,16 +50,7 @@ void write_file(const std::string& path, const std::string& text) {
   const std::filesystem::path target(path);
   std::error_code ignored;
   if (target.has_parent_path()) std::filesystem::create_directories(target.parent_path(), ignored);
-  const std::string temporary = path + ".tmp";
-  std::ofstream out(temporary, std::ios::binary);
-  out << text;
-  out.close();
-  if (!out) {
-    std::filesystem::remove(temporary, ignored);
-    throw_input("{}: cannot be written", path);
-  }
-  std::filesystem::rename(temporary, path, ignored);
-  if (ignored) throw_input("{}: cannot be written: {}", path, ignored.message());
+  write_whole_file(path, text);
 }
 
 bool is_program_file(const std::string& path) {

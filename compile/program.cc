@@ -2,7 +2,6 @@
 // Reading and writing program files. Format: docs/program_format.md.
 #include "compile/program.h"
 
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 
 #include "compile/gen/isa.h"
 #include "model/error.h"
+#include "model/whole_file.h"
 
 namespace aap {
 namespace {
@@ -216,14 +216,7 @@ void write_program(const Program& program, const std::string& path) {
   out.append(reinterpret_cast<const char*>(program.image.data()), program.image.size());
   put32(out, crc(out.data(), out.size()));
 
-  const std::string temporary = fmt::format("{}.tmp{}", path, getpid());
-  std::ofstream file(temporary, std::ios::binary);
-  file.write(out.data(), static_cast<std::streamsize>(out.size()));
-  file.close();
-  if (!file || std::rename(temporary.c_str(), path.c_str()) != 0) {
-    std::remove(temporary.c_str());
-    throw_input("{}: cannot write the program file", path);
-  }
+  write_whole_file(path, out);
 }
 
 Program read_program(const std::string& path) {

@@ -2,14 +2,9 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <onnx/onnx_pb.h>
-#include <unistd.h>
-
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <system_error>
 
 #include "model/graph.h"
+#include "model/whole_file.h"
 
 namespace aap {
 namespace {
@@ -138,22 +133,7 @@ void write_onnx(const Graph& graph, const std::string& path) {
     coded.SetSerializationDeterministic(true);
     model.SerializePartialToCodedStream(&coded);
   }
-  // Beside the target, so that the rename stays within one file system.
-  const std::string temporary = fmt::format("{}.{}.tmp", path, getpid());
-  std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
-  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  file.close();
-  std::error_code error;
-  if (!file) {
-    std::filesystem::remove(temporary, error);
-    throw_input("{}: cannot write (directory missing, no permission or disk full)", path);
-  }
-  std::filesystem::rename(temporary, path, error);
-  if (error) {
-    std::error_code ignored;
-    std::filesystem::remove(temporary, ignored);
-    throw_input("{}: cannot write: {}", path, error.message());
-  }
+  write_whole_file(path, bytes);
 }
 
 }  // namespace aap

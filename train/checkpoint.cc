@@ -9,6 +9,7 @@
 #include <iterator>
 
 #include "model/error.h"
+#include "model/whole_file.h"
 
 namespace aap {
 namespace {
@@ -111,14 +112,7 @@ void write_checkpoint(const Checkpoint& checkpoint, const std::string& path) {
   file.bytes += payload.bytes;
   file.number<uint32_t>(crc(payload.bytes.data(), payload.bytes.size()));
 
-  const std::string temporary = path + ".tmp";
-  std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
-  out.write(file.bytes.data(), static_cast<std::streamsize>(file.bytes.size()));
-  out.close();
-  if (!out || std::rename(temporary.c_str(), path.c_str()) != 0) {
-    std::remove(temporary.c_str());
-    throw_input("{}: cannot write the checkpoint", path);
-  }
+  write_whole_file(path, file.bytes);
 }
 
 Checkpoint read_checkpoint(const std::string& path) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The aap command as a user meets it: exit codes, one-line errors, files whole or not at all.
 #define BOOST_TEST_MODULE cli
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
@@ -118,6 +120,19 @@ BOOST_AUTO_TEST_CASE(truncated_onnx_is_refused_without_output) {
     refuses("prune " + cut + " --keep 4 -o " + out, "cut.onnx");
     BOOST_TEST(!fs::exists(out));
   }
+}
+
+BOOST_AUTO_TEST_CASE(outputs_that_are_no_files_are_left_alone) {
+  // A pipe stands for every device: renaming over it would replace it.
+  const std::string folder = files().folder / "folder.onnx", pipe = files().folder / "pipe";
+  fs::create_directories(folder);
+  BOOST_REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  refuses("quantize " + files().pruned + " --images 8 -o " + folder, "not a regular file");
+  refuses("compile " + files().int8 + " -o " + folder, "not a regular file");
+  refuses("compile " + files().int8 + " -o " + pipe, "not a regular file");
+  BOOST_TEST(fs::is_directory(folder));
+  BOOST_TEST(fs::is_fifo(pipe));
+  refuses("compile " + files().int8 + " -o /nowhere/x.aap", "/nowhere/x.aap: cannot write");
 }
 
 BOOST_AUTO_TEST_CASE(damaged_programs_are_refused) {
