@@ -26,7 +26,7 @@ struct PruneArguments {
 std::string shape_text(const Shape& shape) { return fmt::format("{}", fmt::join(shape, "x")); }
 
 int run_prune(PruneArguments& a) {
-  a.options.method = a.method == "aap" ? PruneOptions::Method::kAap : PruneOptions::Method::kUnconstrained;
+  a.options.method = a.method == "aap" ? PruneRule::kAap : PruneRule::kUnconstrained;
   for (const std::string& text : a.keep_of) {
     const size_t equals = text.rfind('=');
     const std::string digits = equals == std::string::npos ? "" : text.substr(equals + 1);

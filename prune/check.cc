@@ -146,6 +146,7 @@ int64_t trace_channels(const Graph& graph, const std::string& value, int depth =
 // One layer as a grid of groups: outputs x kernel height x kernel width x channels.
 struct Grid {
   int64_t outputs = 0, channels = 0, height = 1, width = 1;
+  int64_t conv_groups = 1;
   int64_t step_output = 0, step_channel = 0, step_y = 0, step_x = 0;
 };
 
@@ -161,6 +162,11 @@ Grid grid_of(const Graph& graph, const Node& node, const StoredWeights& w) {
     g.step_y = g.width;
     g.step_channel = g.height * g.width;
     g.step_output = g.channels * g.step_channel;
+    g.conv_groups = node.attr_int("group", 1);
+    if (g.conv_groups < 1 || g.outputs % g.conv_groups != 0) {
+      throw_input("check: node '{}' has {} outputs in {} convolution groups", node.name, g.outputs,
+                  g.conv_groups);
+    }
     return g;
   }
   if (w.shape.size() != 2) throw_input("check: weights '{}' are not a matrix", w.tensor);
@@ -189,8 +195,11 @@ std::optional<CheckViolation> check_layer(const Grid& grid, const StoredWeights&
     for (int64_t y = 0; y < grid.height; ++y) {
       for (int64_t x = 0; x < grid.width; ++x) {
         const int64_t base = m * grid.step_output + y * grid.step_y + x * grid.step_x;
-        for (int64_t c0 = 0, index = 0; c0 < grid.channels; c0 += layer.group, ++index) {
-          const int64_t size = std::min<int64_t>(layer.group, grid.channels - c0);
+        // The groups that are fetched together begin at multiples of G of the whole feature map,
+        // of which this output channel reads channels offset .. offset + channels - 1.
+        const int64_t offset = m / (grid.outputs / grid.conv_groups) * grid.channels;
+        for (int64_t c0 = 0, index = 0, size = 0; c0 < grid.channels; c0 += size, ++index) {
+          size = std::min(layer.group - (offset + c0) % layer.group, grid.channels - c0);
           int64_t count = 0;
           for (int64_t c = c0; c < c0 + size; ++c) {
             if (w.nonzero[static_cast<size_t>(base + c * grid.step_channel)]) ++count;

@@ -11,17 +11,21 @@
 #include <vector>
 
 #include "model/graph.h"
+#include "prune/layer.h"
+#include "prune/recipe.h"
+#include "prune/score.h"
 
 namespace aap {
 
+// A recipe in a few words, for the command line: `method` with K of G everywhere but in a first
+// layer that has fewer than G channels.
 struct PruneOptions {
-  int group = 16;  // G, 1..256; the accelerator is built for 4, 8 or 16
+  int group = 16;  // G, 1..32; the accelerator is built for 4, 8 or 16
   int keep = 4;    // K, 1..G
-  enum class Method {
-    kAap,            // the K largest magnitudes of each group; ties keep the lower channel
-    kUnconstrained,  // the largest magnitudes of the layer, exactly as many as kAap leaves there
-  };
-  Method method = Method::kAap;
+  PruneRule method = PruneRule::kAap;
+  int share = 1;                    // kAap: neighbouring output channels with the same indices
+  std::string score = "magnitude";  // or the name of a scorer
+  uint32_t seed = 1;                // kRandom
   // A first layer with fewer than G input channels has no full group: it stays dense unless asked.
   bool prune_first_layer = false;
   // Gemm and MatMul: K of their own, 0 means `keep`. K = G leaves them dense.
@@ -30,40 +34,29 @@ struct PruneOptions {
   std::map<std::string, int> keep_of;
 };
 
-enum class PruneRule {
-  kAap,            // K of G
-  kUnconstrained,  // as many as K of G would leave, anywhere
-  kDense,          // left alone, for `reason`
-  kDepthwise,      // left alone: one input channel per output channel is keep 1 of G already
-};
-
-const char* to_string(PruneRule rule);
-
-// One layer with weights (Conv, Gemm, MatMul), in the order of the graph.
-struct LayerPlan {
-  std::string name;    // node
-  std::string op;      // "Conv", "Gemm", "MatMul"
-  std::string weight;  // constant that holds the weights; "" where they are no constant
-  // [M, C, KH, KW] with C the channels of one convolution group. Fully connected layers after a
-  // Flatten of C x H x W have KH x KW = H x W; otherwise 1 x 1 with C features.
-  Shape shape;
-  bool output_last = false;  // stored as [C*KH*KW, M] (Gemm with transB = 0, MatMul)
-  PruneRule rule = PruneRule::kDense;
-  std::string reason;
-  int group = 0;  // G
-  int keep = 0;   // K; G for dense layers, 1 for depthwise ones
-  int64_t weights = 0;
-  int64_t kept = 0;  // non-zero weights after pruning
-};
-
-// Plans every layer with weights. Errors: InputError for G or K out of range, a name in keep_of
-// that is no layer with weights, and weights that are NaN or infinite (names the tensor and the
-// element).
+// Plans every layer with weights, float or quantised graph alike. Errors: InputError for G or K
+// out of range, a rule or name that matches no layer with weights, and weights that are NaN or
+// infinite (names the tensor and the element).
+std::vector<LayerPlan> plan_recipe(const Graph& graph, const Recipe& recipe);
 std::vector<LayerPlan> plan(const Graph& graph, const PruneOptions& options);
 
-// Sets the pruned weights to zero and records in the metadata "aap.group" (G), "aap.method" ("aap"
-// or "unconstrained") and, for each node pruned by kAap, "aap.keep.<node>" (K). Metadata of an
-// earlier pruning is replaced. Errors: InputError where the plan does not fit the graph.
-void prune(Graph& graph, const std::vector<LayerPlan>& layers);
+// The same for the K of every layer given by name (as an allocation of K gives it): layers named
+// there get rule kAap with that K, K = G leaves them dense; the others keep what `layers` says.
+std::vector<LayerPlan> with_keep(const Graph& graph, std::vector<LayerPlan> layers,
+                                 const std::map<std::string, int>& keep_of);
+
+// Which weights of each layer stay, canonical order, 1 stays; empty for layers that are left alone.
+std::vector<std::vector<uint8_t>> select_weights(const Graph& graph,
+                                                 const std::vector<LayerPlan>& layers,
+                                                 const Scorers& scorers = {});
+
+// Sets the pruned weights to zero (quantised: to the zero point) and records what check proves in
+// the metadata (record_pruning). Errors: InputError where the plan does not fit the graph.
+void prune(Graph& graph, const std::vector<LayerPlan>& layers, const Scorers& scorers = {});
+
+// Metadata: "aap.group" (G), "aap.method" (the rule, "mixed" where layers differ), for each layer
+// of kAap and kRandom "aap.keep.<node>" (K) and, where indices are shared, "aap.share.<node>"; for
+// kNOfM "aap.n_of_m.<node>" ("N:M"). What an earlier pruning recorded is replaced.
+void record_pruning(Graph& graph, const std::vector<LayerPlan>& layers);
 
 }  // namespace aap

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace aap {
 
@@ -28,6 +29,37 @@ class StrictMap {
   std::string pop(const std::string& key);
   std::string origin_;
   std::map<std::string, std::string> values_;
+};
+
+// The same strictness for maps within maps and lists: a tree read once from text, then taken apart
+// key by key; whatever is left over is unknown. Errors name the key by its path ("layers[2].keep").
+class StrictTree {
+ public:
+  enum class Kind { kScalar, kMap, kList };
+
+  // The root must be a map.
+  static StrictTree parse(const std::string& text, const std::string& origin);
+
+  bool has(const std::string& key) const { return map_.count(key) != 0; }
+  // Each removes the key. InputError where it is missing, of another kind or out of range.
+  int64_t take_integer(const std::string& key, int64_t low, int64_t high);
+  std::string take_text(const std::string& key);
+  StrictTree take_map(const std::string& key);
+  std::vector<StrictTree> take_list_of_maps(const std::string& key);
+  // Every key must have been taken.
+  void finish() const;
+
+  // "file: layers[2]" for messages of the reader.
+  std::string where() const;
+  std::vector<std::string> keys() const;  // in alphabetical order
+
+ private:
+  friend class TreeBuilder;
+  StrictTree pop(const std::string& key, Kind kind);
+  Kind kind_ = Kind::kMap;
+  std::string origin_, path_, scalar_;
+  std::map<std::string, StrictTree> map_;
+  std::vector<StrictTree> list_;
 };
 
 }  // namespace aap

@@ -204,7 +204,7 @@ BOOST_AUTO_TEST_CASE(unconstrained_keeps_exactly_as_many_in_each_layer) {
   Graph free_graph = aap_graph;
   PruneOptions options;
   prune(aap_graph, plan(aap_graph, options));
-  options.method = PruneOptions::Method::kUnconstrained;
+  options.method = PruneRule::kUnconstrained;
   prune(free_graph, plan(free_graph, options));
   for (const char* name : {"a.w", "b.w", "fc.w"}) {
     BOOST_TEST(nonzero(aap_graph.float_constant(name)) == nonzero(free_graph.float_constant(name)));
