@@ -226,11 +226,7 @@ int run_rtl(RunArguments& a) {
   j["cycles"] = e.total_cycles;
   j["cycles_per_image"] = cycles;
   j["mac_use"] = use;
-  j["exec_cycles"] = e.job.exec_cycles;
-  j["stall_load"] = e.job.stall_load;
-  j["stall_store"] = e.job.stall_store;
-  j["stall_requant"] = e.job.stall_requant;
-  j["stall_empty"] = e.job.stall_empty;
+  for (const CycleCause& cause : kCycleCauses) j[cause.key] = e.job.counts.*cause.member;
   j["kcycles_per_second"] = e.kcycles_per_second();
   j["layers"] = Json::array();
   for (size_t k = 0; k < l.program.layers.size(); ++k) {

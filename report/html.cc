@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "report/report.h"
+#include "spec/cycle_counts.h"
 
 namespace aap {
 namespace {
@@ -117,11 +118,13 @@ td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}
   page += "<h2>Cycles per layer</h2>\n" + bars(labels, {dense, kept, ideal}, "");
   page += "<h2>MAC use per layer (percent of multiplier slots that hold a kept weight)</h2>\n" + bars(labels, {use}, " %");
 
-  const auto number = [&](const char* key) { return t[key].get<double>(); };
-  page += "<h2>Where execute's cycles went (first image)</h2>\n" +
-          bars({"rows issued", "waiting for loads", "waiting for stores", "waiting for requantisers", "set-up and drain"},
-               {{"cycles", {number("exec_cycles"), number("stall_load"), number("stall_store"), number("stall_requant"),
-                            number("stall_empty")}}}, "");
+  std::vector<std::string> causes;
+  Series spent{"cycles", {}};
+  for (const CycleCause& cause : kCycleCauses) {
+    causes.emplace_back(cause.text);
+    spent.values.push_back(t[cause.key].get<double>());
+  }
+  page += "<h2>Where execute's cycles went (first image)</h2>\n" + bars(causes, {spent}, "");
   page += "<h2>Layers</h2>\n<div class=\"wide\"><table><tr><th>layer</th><th>op</th><th>output</th><th>kernel</th><th>K of G</th>"
           "<th>MAC dense</th><th>MAC kept</th><th>cycles K = G</th><th>cycles</th><th>array cycles</th><th>ideal</th><th>MAC use</th>"
           "<th>weight bytes</th><th>index bytes</th><th>read</th><th>written</th></tr>\n";

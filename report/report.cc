@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "model/error.h"
+#include "spec/cycle_counts.h"
 
 namespace aap {
 namespace {
@@ -46,9 +47,7 @@ Json make_report(const ReportInputs& in) {
   rtl["speedup_vs_dense"] = dense / cycles;
   rtl["mac_use"] = need(in.rtl, "mac_use", "the RTL run");
   rtl["mac_use_dense"] = need(in.rtl_dense, "mac_use", "the dense RTL run");
-  for (const char* key : {"exec_cycles", "stall_load", "stall_store", "stall_requant", "stall_empty"}) {
-    rtl[key] = need(in.rtl, key, "the RTL run");
-  }
+  for (const CycleCause& cause : kCycleCauses) rtl[cause.key] = need(in.rtl, cause.key, "the RTL run");
   report["sim"]["kcycles_per_second"] = need(in.rtl, "kcycles_per_second", "the RTL run");
   if (!in.model.is_null()) {
     report["model"]["cycles_per_image"] = need(in.model, "cycles_per_image", "the model run");

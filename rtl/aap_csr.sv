@@ -59,9 +59,11 @@ module aap_csr #(
   // counters
   input  wire logic [31:0]          cycles_i,
   input  wire logic [31:0]          exec_cycles_i,
-  input  wire logic [31:0]          stall_load_i,
-  input  wire logic [31:0]          stall_store_i,
+  input  wire logic [31:0]          stall_weights_i,
+  input  wire logic [31:0]          stall_activations_i,
+  input  wire logic [31:0]          stall_output_i,
   input  wire logic [31:0]          stall_requant_i,
+  input  wire logic [31:0]          stall_tokens_i,
   input  wire logic [31:0]          stall_empty_i
 );
   localparam bit [31:0] Id         = 32'h50414141;
@@ -213,10 +215,13 @@ module aap_csr #(
       aap_isa_pkg::REG_DRAIN_LIMIT:   rdata = 32'(drain_limit_q);
       aap_isa_pkg::REG_CYCLES:        rdata = cycles_i;
       aap_isa_pkg::REG_EXEC_CYCLES:   rdata = exec_cycles_i;
-      aap_isa_pkg::REG_STALL_LOAD:    rdata = stall_load_i;
-      aap_isa_pkg::REG_STALL_STORE:   rdata = stall_store_i;
-      aap_isa_pkg::REG_STALL_REQUANT: rdata = stall_requant_i;
-      aap_isa_pkg::REG_STALL_EMPTY:   rdata = stall_empty_i;
+      aap_isa_pkg::REG_STALL_WEIGHTS:     rdata = stall_weights_i;
+      aap_isa_pkg::REG_STALL_ACTIVATIONS: rdata = stall_activations_i;
+      aap_isa_pkg::REG_STALL_OUTPUT:      rdata = stall_output_i;
+      aap_isa_pkg::REG_STALL_REQUANT:     rdata = stall_requant_i;
+      aap_isa_pkg::REG_STALL_IMBALANCE:   rdata = 32'd0;
+      aap_isa_pkg::REG_STALL_TOKENS:      rdata = stall_tokens_i;
+      aap_isa_pkg::REG_STALL_EMPTY:       rdata = stall_empty_i;
       default:                        rd_ok = 1'b0;
     endcase
   end

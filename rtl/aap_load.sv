@@ -67,6 +67,7 @@ module aap_load #(
 
   output      logic                       idle_o,
   output      logic                       quiet_o,       // idle, or waiting for tokens
+  output      logic                       loading_o,     // a load has its tokens and is not at its end
   output      logic                       err_valid_o,
   output      logic [7:0]                 err_code_o,
   output      logic [15:0]                err_entry_o    // of LOAD_RANGE; other errors are of the descriptor at hand
@@ -177,7 +178,7 @@ module aap_load #(
   end
 
   // write side
-  logic        wr_idle, wr_waiting, wr_err, last_row_unused;
+  logic        wr_idle, wr_waiting, wr_running, wr_err, last_row_unused;
   logic [15:0] wr_err_addr;
   aap_load_write #(
     .Group(Group), .Lanes(Lanes), .Pes(Pes), .AxiDataWidth(AxiDataWidth), .RowBeats(RowBeats), .TableBeats(TableBeats),
@@ -190,7 +191,7 @@ module aap_load #(
     .r_valid_i(r_valid_i), .r_ready_o(r_ready_o), .r_data_i(r_data_i),
     .ld_valid_o(ld_valid_o), .ld_buf_o(ld_buf_o), .ld_addr_o(ld_addr_o), .ld_col_o(ld_col_o), .ld_mask_o(ld_mask_o),
     .ld_data_o(ld_data_o),
-    .idle_o(wr_idle), .waiting_o(wr_waiting), .err_valid_o(wr_err), .err_addr_o(wr_err_addr)
+    .idle_o(wr_idle), .waiting_o(wr_waiting), .running_o(wr_running), .err_valid_o(wr_err), .err_addr_o(wr_err_addr)
   );
   assign tok_post_o[4:1]  = 4'd0;
   assign last_row_unused  = last_row;
@@ -198,6 +199,7 @@ module aap_load #(
   assign idle_o  = (state_q == ST_PARSE) && wr_idle && ahead_q == 2'd0;
   assign quiet_o = (state_q == ST_PARSE || (state_q == ST_WAIT && !ready_tokens)) && ahead_q == 2'd0 &&
                    (wr_idle || wr_waiting);
+  assign loading_o = ahead_q != 2'd0 || wr_running;
 
   always_comb begin : p_error
     err_valid_o = wr_err || (state_q == ST_CHECK && bad);

@@ -56,6 +56,7 @@ module aap_load_write #(
 
   output      logic                    idle_o,
   output      logic                    waiting_o,     // for the request side
+  output      logic                    running_o,     // data or padding is being written
   output      logic                    err_valid_o,   // LOAD_RANGE
   output      logic [15:0]             err_addr_o
 );
@@ -259,6 +260,7 @@ module aap_load_write #(
 
   assign idle_o      = (state_q == ST_PARSE) && !post_o;
   assign waiting_o   = (state_q == ST_WAIT);
+  assign running_o   = (state_q != ST_PARSE) && (state_q != ST_WAIT);
   assign err_valid_o = running && bad && (fill || r_valid_i);
   assign err_addr_o  = 16'(word_q);
 

@@ -144,7 +144,8 @@ module aap_top #(
   logic [15:0]             program_len;
   logic [AddrWidth-1:0]    window_base, window_limit;
   logic [TimerWidth-1:0]   watchdog, drain_limit;
-  logic [31:0]             cycles, exec_cycles, count_load, count_store, count_requant, count_empty;
+  logic [31:0]             cycles, exec_cycles, count_weights, count_activations, count_output, count_requant, count_tokens,
+                           count_empty;
   logic                    issue, stall_load, stall_store, stall_requant;
 
   // fetch and queues
@@ -173,7 +174,7 @@ module aap_top #(
   logic [7:0]                ld_col;
   logic [Superbanks-1:0]     ld_mask;
   logic [AxiDataWidth-1:0]   ld_data;
-  logic                      load_idle, load_quiet;
+  logic                      load_idle, load_quiet, loading;
 
   // store
   logic                      store_req_valid, store_req_ready, store_req_post, store_req_busy, data_valid, data_ready;
@@ -209,8 +210,9 @@ module aap_top #(
     .fault_desc_addr_i(fault_desc_addr),
     .program_addr_o(program_addr), .program_len_o(program_len), .window_base_o(window_base),
     .window_limit_o(window_limit), .watchdog_o(watchdog), .drain_limit_o(drain_limit),
-    .cycles_i(cycles), .exec_cycles_i(exec_cycles), .stall_load_i(count_load), .stall_store_i(count_store),
-    .stall_requant_i(count_requant), .stall_empty_i(count_empty)
+    .cycles_i(cycles), .exec_cycles_i(exec_cycles), .stall_weights_i(count_weights),
+    .stall_activations_i(count_activations), .stall_output_i(count_output), .stall_requant_i(count_requant),
+    .stall_tokens_i(count_tokens), .stall_empty_i(count_empty)
   );
 
   aap_control #(.AddrWidth(AddrWidth), .TimerWidth(TimerWidth), .PerfCounters(PerfCounters)) u_control (
@@ -226,8 +228,10 @@ module aap_top #(
     .tokens_left_i(|tok_avail), .err_valid_i(err_valid), .err_code_i(err_code), .err_addr_i(err_addr), .err_desc_i(err_desc),
     .overflow_i(overflow),
     .issue_i(issue), .stall_load_i(stall_load), .stall_store_i(stall_store), .stall_requant_i(stall_requant),
-    .cycles_o(cycles), .exec_cycles_o(exec_cycles), .stall_load_o(count_load), .stall_store_o(count_store),
-    .stall_requant_o(count_requant), .stall_empty_o(count_empty)
+    .loading_i(loading), .ld_weights_i(|ld_buf[2:1]),
+    .cycles_o(cycles), .exec_cycles_o(exec_cycles), .stall_weights_o(count_weights),
+    .stall_activations_o(count_activations), .stall_output_o(count_output), .stall_requant_o(count_requant),
+    .stall_tokens_o(count_tokens), .stall_empty_o(count_empty)
   );
 
   // Simultaneous errors: the bus first, then in the order of the units. Units' errors are of an entry (LOAD_RANGE,
@@ -296,7 +300,7 @@ module aap_top #(
     .r_valid_i(load_rvalid), .r_ready_o(load_rready), .r_data_i(m_axi_rdata),
     .ld_valid_o(ld_valid), .ld_buf_o(ld_buf), .ld_addr_o(ld_addr), .ld_col_o(ld_col), .ld_mask_o(ld_mask),
     .ld_data_o(ld_data),
-    .idle_o(load_idle), .quiet_o(load_quiet),
+    .idle_o(load_idle), .quiet_o(load_quiet), .loading_o(loading),
     .err_valid_o(load_err), .err_code_o(load_code), .err_entry_o(load_entry)
   );
 

@@ -146,11 +146,11 @@ JobResult Session::finish_job(uint64_t cycle_limit) {
   job_.error = static_cast<isa::Error>(read_register(isa::reg::kErrorCode));
   job_.error_address = read_register(isa::reg::kErrorAddr);
   job_.cycles = read_register(isa::reg::kCycles);
-  job_.exec_cycles = read_register(isa::reg::kExecCycles);
-  job_.stall_load = read_register(isa::reg::kStallLoad);
-  job_.stall_store = read_register(isa::reg::kStallStore);
-  job_.stall_requant = read_register(isa::reg::kStallRequant);
-  job_.stall_empty = read_register(isa::reg::kStallEmpty);
+  uint32_t offset = isa::reg::kExecCycles;
+  for (const CycleCause& cause : kCycleCauses) {
+    job_.counts.*cause.member = read_register(offset);
+    offset += 4;
+  }
   return job_;
 }
 

@@ -11,6 +11,7 @@
 
 #include "compile/gen/isa.h"
 #include "spec/config.h"
+#include "spec/cycle_counts.h"
 #include "verif/axi_memory.h"
 #include "verif/dut.h"
 
@@ -34,7 +35,7 @@ struct JobResult {
   uint32_t error_address = 0;
   bool irq = false;
   uint32_t cycles = 0;           // CYCLES register
-  uint32_t exec_cycles = 0, stall_load = 0, stall_store = 0, stall_requant = 0, stall_empty = 0;
+  CycleCounts counts;            // its counters, all 0 with perf_counters 0
   uint64_t start_cycle = 0, end_cycle = 0;  // of the simulation
   std::map<uint16_t, uint64_t> layer_end;   // cycle of each layer's last write response, from start
 };

@@ -256,10 +256,13 @@ constexpr uint32_t kWatchdog = 0x38;  // rw: cycles without progress before WATC
 constexpr uint32_t kDrainLimit = 0x3c;  // rw: cycles that draining may take before BUS_HUNG is raised
 constexpr uint32_t kCycles = 0x40;  // ro: cycles from start to idle of the last or current job
 constexpr uint32_t kExecCycles = 0x44;  // ro: cycles in which the array was issued a row of weights
-constexpr uint32_t kStallLoad = 0x48;  // ro: cycles in which execute waited for a load token
-constexpr uint32_t kStallStore = 0x4c;  // ro: cycles in which execute waited for a store token
-constexpr uint32_t kStallRequant = 0x50;  // ro: cycles in which execute waited for the drain of the previous pixel
-constexpr uint32_t kStallEmpty = 0x54;  // ro: other cycles of execute while busy: no descriptor, descriptor set-up, drain at the end
+constexpr uint32_t kStallWeights = 0x48;  // ro: cycles in which execute waited for a load token while weights, tables or parameters were loaded
+constexpr uint32_t kStallActivations = 0x4c;  // ro: cycles in which execute waited for a load token while activations or residual operands were loaded
+constexpr uint32_t kStallOutput = 0x50;  // ro: cycles in which execute waited for a store token: the output buffer was not yet written to memory
+constexpr uint32_t kStallRequant = 0x54;  // ro: cycles in which execute waited for the drain of the previous pixel
+constexpr uint32_t kStallImbalance = 0x58;  // ro: cycles in which PEs waited for the one with most weights; 0 with SELECT = GROUP
+constexpr uint32_t kStallTokens = 0x5c;  // ro: cycles in which execute waited for a load token and no load had begun, each waiting for tokens itself
+constexpr uint32_t kStallEmpty = 0x60;  // ro: other cycles while busy: start, descriptor set-up, no EXEC at hand, end; EXEC_CYCLES and all STALL_ registers add up to CYCLES
 }  // namespace reg
 
 // One descriptor: 16 words, the last of them the check word.

@@ -21,10 +21,13 @@
 #define AAP_REG_DRAIN_LIMIT 0x3cu /* rw: cycles that draining may take before BUS_HUNG is raised */
 #define AAP_REG_CYCLES 0x40u /* ro: cycles from start to idle of the last or current job */
 #define AAP_REG_EXEC_CYCLES 0x44u /* ro: cycles in which the array was issued a row of weights */
-#define AAP_REG_STALL_LOAD 0x48u /* ro: cycles in which execute waited for a load token */
-#define AAP_REG_STALL_STORE 0x4cu /* ro: cycles in which execute waited for a store token */
-#define AAP_REG_STALL_REQUANT 0x50u /* ro: cycles in which execute waited for the drain of the previous pixel */
-#define AAP_REG_STALL_EMPTY 0x54u /* ro: other cycles of execute while busy: no descriptor, descriptor set-up, drain at the end */
+#define AAP_REG_STALL_WEIGHTS 0x48u /* ro: cycles in which execute waited for a load token while weights, tables or parameters were loaded */
+#define AAP_REG_STALL_ACTIVATIONS 0x4cu /* ro: cycles in which execute waited for a load token while activations or residual operands were loaded */
+#define AAP_REG_STALL_OUTPUT 0x50u /* ro: cycles in which execute waited for a store token: the output buffer was not yet written to memory */
+#define AAP_REG_STALL_REQUANT 0x54u /* ro: cycles in which execute waited for the drain of the previous pixel */
+#define AAP_REG_STALL_IMBALANCE 0x58u /* ro: cycles in which PEs waited for the one with most weights; 0 with SELECT = GROUP */
+#define AAP_REG_STALL_TOKENS 0x5cu /* ro: cycles in which execute waited for a load token and no load had begun, each waiting for tokens itself */
+#define AAP_REG_STALL_EMPTY 0x60u /* ro: other cycles while busy: start, descriptor set-up, no EXEC at hand, end; EXEC_CYCLES and all STALL_ registers add up to CYCLES */
 
 #define AAP_ERR_NONE 0u /* no error */
 #define AAP_ERR_BAD_OPCODE 1u /* descriptor with an unknown opcode (address: descriptor) */

@@ -27,10 +27,13 @@ package aap_isa_pkg;
   localparam bit [11:0] REG_DRAIN_LIMIT = 12'h03c;
   localparam bit [11:0] REG_CYCLES = 12'h040;
   localparam bit [11:0] REG_EXEC_CYCLES = 12'h044;
-  localparam bit [11:0] REG_STALL_LOAD = 12'h048;
-  localparam bit [11:0] REG_STALL_STORE = 12'h04c;
-  localparam bit [11:0] REG_STALL_REQUANT = 12'h050;
-  localparam bit [11:0] REG_STALL_EMPTY = 12'h054;
+  localparam bit [11:0] REG_STALL_WEIGHTS = 12'h048;
+  localparam bit [11:0] REG_STALL_ACTIVATIONS = 12'h04c;
+  localparam bit [11:0] REG_STALL_OUTPUT = 12'h050;
+  localparam bit [11:0] REG_STALL_REQUANT = 12'h054;
+  localparam bit [11:0] REG_STALL_IMBALANCE = 12'h058;
+  localparam bit [11:0] REG_STALL_TOKENS = 12'h05c;
+  localparam bit [11:0] REG_STALL_EMPTY = 12'h060;
 
   // token bits
   localparam int TOK_L2E = 0;

@@ -22,8 +22,8 @@ struct Csr : Clocked<DUT> {
     d.fault_code_i = 0;
     d.fault_addr_i = 0;
     d.fault_desc_addr_i = 0;
-    d.cycles_i = 100, d.exec_cycles_i = 101, d.stall_load_i = 102, d.stall_store_i = 103;
-    d.stall_requant_i = 104, d.stall_empty_i = 105;
+    d.cycles_i = 100, d.exec_cycles_i = 101, d.stall_weights_i = 102, d.stall_activations_i = 103;
+    d.stall_output_i = 104, d.stall_requant_i = 105, d.stall_tokens_i = 107, d.stall_empty_i = 108;
     edge();
     d.rst_ni = 1;
   }
@@ -122,7 +122,10 @@ BOOST_AUTO_TEST_CASE(registers_hold_what_is_written) {
     BOOST_TEST(c.dut->window_limit_o == limit);
     BOOST_TEST(c.dut->program_addr_o == program >> 6);
   }
-  for (uint32_t i = 0; i < 6; ++i) BOOST_TEST(c.read(isa::reg::kCycles + 4 * i) == 100 + i);
+  for (uint32_t i = 0; i < 9; ++i) {
+    const uint32_t offset = isa::reg::kCycles + 4 * i;
+    BOOST_TEST(c.read(offset) == (offset == isa::reg::kStallImbalance ? 0 : 100 + i));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(refused_accesses_have_no_effect) {
