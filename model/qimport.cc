@@ -13,29 +13,6 @@ namespace {
 
 const char* kMicrosoft = "com.microsoft";
 
-// Operators that are read, with the domains they are read in.
-const std::map<std::string, std::set<std::string>>& operators() {
-  static const std::map<std::string, std::set<std::string>> kOperators = {
-      {"QuantizeLinear", {""}},
-      {"DequantizeLinear", {""}},
-      {"QLinearConv", {""}},
-      {"QLinearMatMul", {""}},
-      {"QLinearAdd", {kMicrosoft}},
-      {"QLinearAveragePool", {kMicrosoft}},
-      {"QLinearGlobalAveragePool", {kMicrosoft}},
-      {"QGemm", {kMicrosoft}},
-      {"QLinearConcat", {kMicrosoft}},
-      {"MaxPool", {""}},
-      {"Flatten", {""}},
-      {"Reshape", {""}},
-      {"Relu", {""}},
-      {"Clip", {""}},
-      {"Identity", {""}},
-      {"Softmax", {""}},
-  };
-  return kOperators;
-}
-
 [[noreturn]] void refuse(const Graph& graph, const std::vector<Unsupported>& list) {
   std::string text;
   for (const Unsupported& u : list) {
@@ -44,36 +21,58 @@ const std::map<std::string, std::set<std::string>>& operators() {
   throw_input("network '{}': {} nodes are not supported: {}", graph.name, list.size(), text);
 }
 
-bool passes_values(const Node& node) {
-  return node.op == "MaxPool" || node.op == "Flatten" || node.op == "Reshape" ||
-         node.op == "Relu" || node.op == "Clip" || node.op == "Identity";
+// Why an operator that users meet has no integer form; empty for all others.
+std::string known_reason(const std::string& op) {
+  static const std::map<std::string, std::string> kReasons = {
+      {"DynamicQuantizeLinear", "dynamic quantisation: scales are computed at run time"},
+      {"ConvInteger", "dynamic quantisation: its result has no scale"},
+      {"MatMulInteger", "dynamic quantisation: its result has no scale"},
+      {"DynamicQuantizeMatMul", "dynamic quantisation: scales are computed at run time"},
+      {"BatchNormalization", "fold it into the convolution before quantising"},
+      {"Cast", "other types than int8 and uint8 are not computed"},
+  };
+  auto it = kReasons.find(op);
+  return it == kReasons.end() ? "not an operator of quantised networks" : it->second;
 }
 
 }  // namespace
 
-void QImporter::check_operators() const {
-  std::vector<Unsupported> list;
+// Reason for each refused node, by name: unknown operators and results without a shape.
+std::map<std::string, std::string> QImporter::check_operators() {
+  std::vector<Unsupported> without_shape;
+  shapes_ = infer_shapes_for(graph_, input_shapes(graph_), &without_shape);
+  std::map<std::string, std::string> reasons;
+  for (const Unsupported& u : without_shape) reasons[u.node] = u.reason;
+  bool integers = false;
   for (const Node& node : graph_.nodes) {
+    for (const std::string& input : node.inputs) users_[input].push_back(&node);
     auto it = operators().find(node.op);
-    if (it == operators().end() || it->second.count(node.domain) == 0) {
-      list.push_back({node.name, node.op,
-                      fmt::format("not an operator of quantised networks{}",
-                                  node.domain.empty() ? "" : " in domain '" + node.domain + "'")});
+    if (it == operators().end() || it->second.domains.count(node.domain) == 0) {
+      reasons[node.name] = known_reason(node.op) +
+                           (node.domain.empty() ? "" : " in domain '" + node.domain + "'");
     }
+    integers = integers || node.op.rfind("QLinear", 0) == 0 || node.op == "QGemm" ||
+               node.op == "QuantizeLinear" || node.op == "DequantizeLinear" ||
+               node.op.find("Quantize") != std::string::npos;
   }
-  if (!list.empty()) refuse(graph_, list);
+  if (!integers && graph_.inputs.size() == 1 && graph_.inputs[0].type == DataType::kFloat) {
+    throw_input("network '{}': is a float network; make it integer first (aap quantize)",
+                graph_.name);
+  }
+  return reasons;
 }
 
 // Scale and zero point of a graph input that is integer already, as its first reader states them.
 std::optional<QParams> QImporter::params_at_first_use(const std::string& value) const {
+  static const std::set<std::string> kPasses = {"MaxPool", "Relu", "Clip", "Pad"};
   std::set<std::string> same = {value};
   for (const Node& node : graph_.nodes) {
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       if (same.count(node.inputs[i]) == 0) continue;
-      if (passes_values(node)) {
+      if (changes_shape_only(node) || kPasses.count(node.op) != 0) {
         if (i == 0) same.insert(node.outputs.at(0));
       } else {
-        return params(node, i + 1, i + 2, true);
+        return params(node, i + 1, i + 2, graph_.inputs[0].type == DataType::kUint8);
       }
     }
   }
@@ -87,7 +86,7 @@ void QImporter::define_input() {
   }
   const ValueInfo& input = graph_.inputs[0];
   if (input.type == DataType::kFloat) {
-    raw_input_.insert(input.name);
+    values_[input.name] = RawInput{{}, std::nullopt, true, input.name};
     return;
   }
   if (input.type != DataType::kInt8 && input.type != DataType::kUint8) {
@@ -98,30 +97,54 @@ void QImporter::define_input() {
   if (!p.has_value()) {
     throw_input("network '{}': no node states the scale of input '{}'", graph_.name, input.name);
   }
-  net_.input = add_tensor(input.name, *p);
+  if (p->from_uint8 != (input.type == DataType::kUint8)) {
+    throw_input("network '{}': input '{}' is {}, its zero point is not", graph_.name, input.name,
+                input.type == DataType::kUint8 ? "uint8" : "int8");
+  }
+  values_[input.name] = RawInput{{}, p, false, input.name};
 }
 
 void QImporter::import_node(const Node& node) {
-  using Method = void (QImporter::*)(const Node&);
-  static const std::map<std::string, Method> kMethods = {
-      {"QuantizeLinear", &QImporter::quantize},
-      {"DequantizeLinear", &QImporter::dequantize},
-      {"QLinearConv", &QImporter::convolution},
-      {"QLinearMatMul", &QImporter::matmul},
-      {"QLinearAdd", &QImporter::add},
-      {"QLinearAveragePool", &QImporter::average_pool},
-      {"QLinearGlobalAveragePool", &QImporter::average_pool},
-      {"QGemm", &QImporter::gemm},
-      {"QLinearConcat", &QImporter::concat},
-      {"MaxPool", &QImporter::max_pool},
-      {"Flatten", &QImporter::flatten},
-      {"Reshape", &QImporter::flatten},
-      {"Identity", &QImporter::flatten},
-      {"Relu", &QImporter::clip},
-      {"Clip", &QImporter::clip},
-      {"Softmax", &QImporter::softmax},
+  if (fold_constant(node)) return;
+  (this->*operators().at(node.op).read)(node);
+}
+
+// Operators that are read, with the domains they are read in and what reads them.
+const std::map<std::string, QImporter::Operator>& QImporter::operators() {
+  using Q = QImporter;
+  const std::set<std::string> onnx = {""}, microsoft = {kMicrosoft}, both = {"", kMicrosoft};
+  static const std::map<std::string, Operator> kOperators = {
+      {"QuantizeLinear", {both, &Q::quantize}},
+      {"DequantizeLinear", {both, &Q::dequantize}},
+      {"Conv", {onnx, &Q::convolution}},
+      {"QLinearConv", {both, &Q::convolution}},
+      {"Gemm", {onnx, &Q::fully_connected}},
+      {"QGemm", {microsoft, &Q::fully_connected}},
+      {"MatMul", {onnx, &Q::fully_connected}},
+      {"QLinearMatMul", {onnx, &Q::fully_connected}},
+      {"Add", {onnx, &Q::add}},
+      {"QLinearAdd", {microsoft, &Q::add}},
+      {"AveragePool", {onnx, &Q::average_pool}},
+      {"QLinearAveragePool", {microsoft, &Q::average_pool}},
+      {"GlobalAveragePool", {onnx, &Q::average_pool}},
+      {"QLinearGlobalAveragePool", {microsoft, &Q::average_pool}},
+      {"ReduceMean", {onnx, &Q::reduce_mean}},
+      {"MaxPool", {onnx, &Q::max_pool}},
+      {"Concat", {onnx, &Q::concat}},
+      {"QLinearConcat", {microsoft, &Q::concat}},
+      {"Relu", {onnx, &Q::clip}},
+      {"Clip", {onnx, &Q::clip}},
+      {"Flatten", {onnx, &Q::change_shape}},
+      {"Reshape", {onnx, &Q::change_shape}},
+      {"Squeeze", {onnx, &Q::change_shape}},
+      {"Unsqueeze", {onnx, &Q::change_shape}},
+      {"Transpose", {onnx, &Q::change_shape}},
+      {"Identity", {onnx, &Q::change_shape}},
+      {"Dropout", {onnx, &Q::change_shape}},
+      {"Pad", {onnx, &Q::pad}},
+      {"Softmax", {onnx, &Q::softmax}},
   };
-  (this->*kMethods.at(node.op))(node);
+  return kOperators;
 }
 
 void QImporter::read_metadata() {
@@ -151,38 +174,67 @@ void QImporter::read_metadata() {
 }
 
 void QImporter::finish() {
-  const std::string& output = graph_.outputs[0].name;
-  net_.softmax_on_host = after_softmax_.count(output) != 0;
-  auto it = tensor_of_.find(output);
-  if (it == tensor_of_.end() || net_.input < 0) {
+  // The output is read as by one more node.
+  Node reader;
+  reader.inputs = {graph_.outputs[0].name};
+  Activation a;
+  auto it = values_.find(reader.inputs[0]);
+  if (it == values_.end()) {
     throw_input("network '{}': output '{}' is not the result of integer layers", graph_.name,
-                output);
+                reader.inputs[0]);
   }
-  net_.output = it->second;
+  if (const auto* host = std::get_if<HostValue>(&it->second)) {
+    a = host->activation;
+    net_.softmax_on_host = true;
+    net_.softmax_params = host->params;
+    net_.output_real = host->real;
+  } else {
+    try {
+      a = resolve(reader, 0);
+    } catch (const InputError& error) {
+      throw_input("network '{}': output: {}", graph_.name, error.what());
+    }
+    net_.output_real = a.real;
+  }
+  if (net_.input < 0) {
+    throw_input("network '{}': no integer layer reads input '{}'", graph_.name,
+                graph_.inputs[0].name);
+  }
+  net_.output = a.tensor;
+  net_.output_order = order_of(a.view, extents(a.tensor));
 }
 
 QNetwork QImporter::run() {
   net_.name = graph_.name;
-  check_operators();
-  shapes_ = infer_shapes(graph_);
-  define_input();
+  const std::map<std::string, std::string> reasons = check_operators();
   std::vector<Unsupported> list;
   std::set<std::string> unknown;  // results of refused nodes: their readers are not to blame
+  const auto refused = [&](const Node& node, std::string reason) {
+    const std::string prefix = fmt::format("node '{}' ({}): ", node.name, node.op);
+    if (reason.rfind(prefix, 0) == 0) reason.erase(0, prefix.size());
+    list.push_back({node.name, node.op, reason});
+    unknown.insert(node.outputs.begin(), node.outputs.end());
+  };
+  try {
+    define_input();
+  } catch (const InputError&) {
+    if (reasons.empty()) throw;  // the nodes are the better explanation
+    unknown.insert(graph_.inputs.empty() ? "" : graph_.inputs[0].name);
+  }
   for (const Node& node : graph_.nodes) {
-    const bool behind = std::any_of(node.inputs.begin(), node.inputs.end(),
-                                    [&](const std::string& i) { return unknown.count(i) != 0; });
-    if (!behind) {
+    const auto reason = reasons.find(node.name);
+    if (reason != reasons.end()) {
+      refused(node, reason->second);
+    } else if (std::any_of(node.inputs.begin(), node.inputs.end(),
+                           [&](const std::string& i) { return unknown.count(i) != 0; })) {
+      unknown.insert(node.outputs.begin(), node.outputs.end());
+    } else {
       try {
         import_node(node);
-        continue;
       } catch (const InputError& error) {
-        std::string reason = error.what();
-        const std::string prefix = fmt::format("node '{}' ({}): ", node.name, node.op);
-        if (reason.rfind(prefix, 0) == 0) reason.erase(0, prefix.size());
-        list.push_back({node.name, node.op, reason});
+        refused(node, error.what());
       }
     }
-    unknown.insert(node.outputs.begin(), node.outputs.end());
   }
   if (!list.empty()) refuse(graph_, list);
   finish();

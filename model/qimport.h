@@ -23,9 +23,12 @@ struct AddMultipliers {
 };
 AddMultipliers add_multipliers(float sa, int za, float sb, int zb, float sy);
 
-// QuantizeLinear at the input, QLinearConv, QLinearMatMul, com.microsoft QLinearAdd,
-// QLinearAveragePool, QLinearGlobalAveragePool, QGemm, QLinearConcat, MaxPool, Flatten, Reshape,
-// Relu/Clip on integers, DequantizeLinear and Softmax at the end.
+// Integer graphs in either form: QLinear operators (QLinearConv, QLinearMatMul; of com.microsoft
+// QLinearAdd, QLinearAveragePool, QLinearGlobalAveragePool, QLinearConcat, QGemm, QLinearConv with
+// channels_last), and float operators between DequantizeLinear and QuantizeLinear (Conv, Gemm,
+// MatMul, Add, AveragePool, GlobalAveragePool, ReduceMean, MaxPool, Concat, Relu, Clip). Reshape,
+// Flatten, Squeeze, Unsqueeze and Transpose are absorbed; Pad by the zero point moves into the next
+// convolution or becomes a layer; Softmax at the end is left to the host.
 // All unsupported nodes are listed in one InputError.
 QNetwork import_quantised(const Graph& graph);
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Inputs of nodes as tensors, and the layers that results become.
+#include <algorithm>
 #include <cmath>
 
 #include "model/qimporter.h"
@@ -17,201 +19,135 @@ const std::string& QImporter::name_of(const Node& node, size_t i) const {
   return node.inputs[i];
 }
 
-const Constant& QImporter::constant(const Node& node, size_t i, const char* what) const {
+QValue& QImporter::value(const Node& node, size_t i) {
   const std::string& name = name_of(node, i);
-  auto it = graph_.constants.find(name);
-  if (it == graph_.constants.end()) {
-    fail(node, fmt::format("{} '{}' is not a constant", what, name));
-  }
-  return it->second;
-}
-
-std::vector<float> QImporter::channel_scales(const Node& node, size_t i, int64_t channels) const {
-  const auto* t = std::get_if<FloatTensor>(&constant(node, i, "scale"));
-  if (t == nullptr) fail(node, fmt::format("scale '{}' is not float", node.inputs[i]));
-  if (t->size() != 1 && t->size() != channels) {
-    fail(node, fmt::format("scale '{}' has {} values, legal is 1 or {}", node.inputs[i], t->size(),
-                           channels));
-  }
-  for (float s : t->data) {
-    if (!std::isfinite(s) || !(s > 0.0F)) {
-      fail(node,
-           fmt::format("scale '{}' holds {}, legal is positive and finite", node.inputs[i], s));
-    }
-  }
-  if (t->size() == channels) return t->data;
-  return std::vector<float>(static_cast<size_t>(channels), t->data[0]);
-}
-
-float QImporter::scalar_scale(const Node& node, size_t i) const {
-  return channel_scales(node, i, 1)[0];
-}
-
-QParams QImporter::params(const Node& node, size_t scale, size_t zero, bool uint8_default) const {
-  QParams p;
-  p.scale = scalar_scale(node, scale);
-  p.from_uint8 = uint8_default;
-  p.zero_point = uint8_default ? -128 : 0;
-  if (!has_input(node, zero)) return p;
-  const Constant& c = constant(node, zero, "zero point");
-  const auto* u = std::get_if<Tensor<uint8_t>>(&c);
-  const auto* s = std::get_if<Tensor<int8_t>>(&c);
-  if ((u == nullptr || u->size() != 1) && (s == nullptr || s->size() != 1)) {
-    fail(node, fmt::format("zero point '{}' is not one int8 or uint8 value", node.inputs[zero]));
-  }
-  p.from_uint8 = u != nullptr;
-  p.zero_point = u != nullptr ? u->data[0] - 128 : s->data[0];
-  return p;
-}
-
-int QImporter::any_value(const Node& node, size_t i) const {
-  const std::string& name = name_of(node, i);
-  auto it = tensor_of_.find(name);
-  if (it == tensor_of_.end()) {
+  auto it = values_.find(name);
+  if (it == values_.end()) {
     fail(node, fmt::format("input '{}' is not a quantised activation", name));
   }
   return it->second;
 }
 
-int QImporter::activation(const Node& node, size_t i) const {
-  const int index = any_value(node, i);
-  if (dequantised_.count(node.inputs[i]) != 0) {
-    fail(node, fmt::format("input '{}' is float; only integers are computed", node.inputs[i]));
+Activation QImporter::resolve(const Node& node, size_t i) {
+  QValue& v = value(node, i);
+  const std::string& name = node.inputs[i];
+  if (const auto* raw = std::get_if<RawInput>(&v)) {
+    if (!raw->params.has_value()) {
+      fail(node, fmt::format("input '{}' is the network's float input; it is not quantised", name));
+    }
+    v = use_input(name, *raw);
+  } else if (const auto* padded = std::get_if<Padded>(&v)) {
+    const bool real = padded->base.real;
+    const View view = padded->view;
+    v = Activation{emit_pad(*padded, name + "_pad", name), view, real};
+  } else if (const auto* p = std::get_if<Pending>(&v)) {
+    // Exact without a scale of its own: the input's integers clamped at its zero point or joined.
+    const bool same = std::all_of(p->inputs.begin(), p->inputs.end(), [&](int t) {
+      return params_of(t) == params_of(p->inputs[0]);
+    });
+    const bool exact =
+        (p->base == Pending::Base::kTensor || (p->base == Pending::Base::kConcat && same)) &&
+        (std::isinf(p->lo) || p->lo == 0.0F) && std::isinf(p->hi);
+    if (!exact) {
+      fail(node, fmt::format("input '{}' is the float result of '{}', which no QuantizeLinear makes "
+                             "integer before it is used",
+                             name, p->name));
+    }
+    const View view = p->view;
+    v = Activation{emit(*p, params_of(p->inputs[0]), name), view, true};
+  } else if (std::holds_alternative<HostValue>(v)) {
+    fail(node, fmt::format("input '{}' comes behind Softmax, which the host computes", name));
   }
-  return index;
+  return std::get<Activation>(v);
 }
 
-int QImporter::activation(const Node& node, size_t i, size_t scale, size_t zero) const {
-  const int index = activation(node, i);
-  const QTensorInfo& t = net_.tensors[static_cast<size_t>(index)];
-  const QParams p = params(node, scale, zero, t.from_uint8);
-  if (p.scale != scale_of_.at(index) || p.zero_point != t.zero_point ||
-      p.from_uint8 != t.from_uint8) {
+Activation QImporter::integers(const Node& node, size_t i) {
+  Activation a = resolve(node, i);
+  if (a.real) {
+    fail(node, fmt::format("input '{}' is float; only integers are computed", node.inputs[i]));
+  }
+  return a;
+}
+
+Activation QImporter::reals(const Node& node, size_t i) {
+  Activation a = resolve(node, i);
+  if (!a.real) {
+    fail(node, fmt::format("input '{}' is integer, which the operator does not take",
+                           node.inputs[i]));
+  }
+  return a;
+}
+
+Activation QImporter::integers(const Node& node, size_t i, size_t scale, size_t zero) {
+  const Activation a = integers(node, i);
+  const QParams own = params_of(a.tensor);
+  const QParams p = params(node, scale, zero, own.from_uint8);
+  if (!(p == own)) {
     fail(node,
          fmt::format("reads '{}' with scale {} and zero point {} ({}), its producer states {} and "
                      "{} ({}; zero points in the int8 domain)",
                      node.inputs[i], p.scale, p.zero_point, p.from_uint8 ? "uint8" : "int8",
-                     scale_of_.at(index), t.zero_point, t.from_uint8 ? "uint8" : "int8"));
+                     own.scale, own.zero_point, own.from_uint8 ? "uint8" : "int8"));
   }
-  return index;
+  return a;
 }
 
-Int8Tensor QImporter::weights(const Node& node, size_t i, size_t zero, size_t channel_axis) const {
-  const Constant& c = constant(node, i, "weight");
-  const std::string& name = node.inputs[i];
-  const auto* s = std::get_if<Tensor<int8_t>>(&c);
-  const auto* u = std::get_if<Tensor<uint8_t>>(&c);
-  if (s == nullptr && u == nullptr)
-    fail(node, fmt::format("weight '{}' is not int8 or uint8", name));
-  const Shape& shape = s != nullptr ? s->shape : u->shape;
-  if (channel_axis >= shape.size()) {
-    fail(node, fmt::format("weight '{}' has rank {}", name, shape.size()));
-  }
-  // Zero points, widened; the type must be that of the weights.
-  std::vector<int> zeros = {0};
-  if (has_input(node, zero)) {
-    const Constant& z = constant(node, zero, "zero point");
-    const auto* zs = std::get_if<Tensor<int8_t>>(&z);
-    const auto* zu = std::get_if<Tensor<uint8_t>>(&z);
-    if ((s != nullptr) != (zs != nullptr) || (u != nullptr) != (zu != nullptr)) {
-      fail(node,
-           fmt::format("zero point '{}' has another type than its weights", node.inputs[zero]));
-    }
-    zeros = zs != nullptr ? std::vector<int>(zs->data.begin(), zs->data.end())
-                          : std::vector<int>(zu->data.begin(), zu->data.end());
-  }
-  const int64_t channels = shape[channel_axis];
-  if (zeros.size() != 1 && static_cast<int64_t>(zeros.size()) != channels) {
-    fail(node,
-         fmt::format("weight zero point has {} values, legal is 1 or {}", zeros.size(), channels));
-  }
-  int64_t inner = 1;
-  for (size_t d = channel_axis + 1; d < shape.size(); ++d) inner *= shape[d];
-  Int8Tensor out(shape);
-  for (size_t k = 0; k < out.data.size(); ++k) {
-    const auto channel = static_cast<size_t>(static_cast<int64_t>(k) / inner % channels);
-    const int value =
-        (s != nullptr ? int{s->data[k]} : int{u->data[k]}) - zeros[zeros.size() == 1 ? 0 : channel];
-    if (value < -128 || value > 127) {
-      fail(node, fmt::format("weight '{}': value {} less its zero point is {}, legal is -128..127 "
-                             "(quantise weights symmetrically)",
-                             name, k, value));
-    }
-    out.data[k] = static_cast<int8_t>(value);
-  }
-  return out;
+Extents QImporter::extents(int tensor) const {
+  const QTensorInfo& t = info(tensor);
+  return {t.channels, t.height, t.width};
 }
 
-std::vector<int32_t> QImporter::bias(const Node& node, size_t i, int64_t channels) const {
-  std::vector<int32_t> out(static_cast<size_t>(channels), 0);
-  if (!has_input(node, i)) return out;
-  const auto* t = std::get_if<Tensor<int32_t>>(&constant(node, i, "bias"));
-  if (t == nullptr || (t->size() != channels && t->size() != 1)) {
-    fail(node, fmt::format("bias '{}' is not {} values of int32", node.inputs[i], channels));
-  }
-  for (size_t m = 0; m < out.size(); ++m) out[m] = t->data[t->size() == 1 ? 0 : m];
-  return out;
+QParams QImporter::params_of(int tensor) const {
+  const QTensorInfo& t = info(tensor);
+  return {static_cast<float>(t.scale), t.zero_point, t.from_uint8};
 }
 
-int QImporter::add_tensor(const std::string& value, const QParams& p) {
-  const Shape& s = shape(value);
+void QImporter::require_image(const Node& node, const View& view, const Extents& e,
+                              bool last) const {
+  if (view != (last ? image_last_view(e) : image_view(e))) {
+    fail(node, fmt::format("its input's dimensions are not {} of the image that they come from",
+                           last ? "N, H, W, C" : "N, C, H, W"));
+  }
+}
+
+int QImporter::users_of(const std::string& value) const {
+  auto it = users_.find(value);
+  int users = it == users_.end() ? 0 : static_cast<int>(it->second.size());
+  for (const ValueInfo& output : graph_.outputs) users += output.name == value ? 1 : 0;
+  return users;
+}
+
+int QImporter::add_tensor(const std::string& name, const Extents& e, const QParams& p) {
   QTensorInfo t;
-  t.name = value;
-  if (s.size() == 4) {
-    t.channels = s[1];
-    t.height = s[2];
-    t.width = s[3];
-  } else if (s.size() == 2) {
-    t.channels = s[1];
-    t.height = t.width = 1;
-  } else {
-    throw_input("value '{}' has rank {}, legal is 4 (N, C, H, W) or 2 (N, C)", value, s.size());
-  }
-  if (s[0] != 1) throw_input("value '{}' mixes the images of a batch", value);
+  t.name = name;
+  t.channels = e[kAxisC];
+  t.height = e[kAxisH];
+  t.width = e[kAxisW];
   t.scale = static_cast<double>(p.scale);
   t.zero_point = p.zero_point;
   t.from_uint8 = p.from_uint8;
   net_.tensors.push_back(std::move(t));
-  const int index = static_cast<int>(net_.tensors.size()) - 1;
-  tensor_of_[value] = index;
-  scale_of_[index] = p.scale;
-  return index;
+  return static_cast<int>(net_.tensors.size()) - 1;
 }
 
-QLayer& QImporter::add_layer(const Node& node, QOp op, std::vector<int> inputs,
-                             const QParams& out) {
+QLayer& QImporter::add_layer(const std::string& name, QOp op, std::vector<int> inputs,
+                             const std::string& tensor, const Extents& e, const QParams& out) {
   QLayer layer;
   layer.op = op;
-  layer.name = node.name;
+  layer.name = name;
+  for (int k = 2; !layer_names_.insert(layer.name).second; ++k) {
+    layer.name = fmt::format("{}_{}", name, k);
+  }
   layer.inputs = std::move(inputs);
-  layer.output = add_tensor(node.outputs.at(0), out);
+  layer.output = add_tensor(tensor, e, out);
   layer.output_zero_point = out.zero_point;
   net_.layers.push_back(std::move(layer));
   return net_.layers.back();
 }
 
-void QImporter::fold_bias(const Node& node, QLayer& layer, std::vector<int32_t> b,
-                          const std::vector<float>& scales) {
-  const int x = layer.inputs[0];
-  const int64_t zx = net_.tensors[static_cast<size_t>(x)].zero_point;
-  const float sx = scale_of_.at(x), sy = scale_of_.at(layer.output);
-  const size_t taps = layer.weights.data.size() / b.size();
-  layer.bias = std::move(b);
-  for (size_t m = 0; m < layer.bias.size(); ++m) {
-    int64_t sum = 0;
-    for (size_t i = 0; i < taps; ++i) sum += layer.weights.data[m * taps + i];
-    const int64_t folded = layer.bias[m] - zx * sum;
-    if (folded < INT32_MIN || folded > INT32_MAX) {
-      fail(node, fmt::format("bias of channel {} is {} with the zero point folded in, legal is "
-                             "{}..{}",
-                             m, folded, INT32_MIN, INT32_MAX));
-    }
-    layer.bias[m] = static_cast<int32_t>(folded);
-    layer.requant.push_back(requantisation_of(sx, scales[m], sy));
-  }
-}
+namespace {
 
-void QImporter::set_window(QLayer& layer, const Window2d& w) const {
+void set_window(QLayer& layer, const Window2d& w) {
   layer.kernel_h = w.kernel_h;
   layer.kernel_w = w.kernel_w;
   layer.stride_h = w.stride_h;
@@ -224,13 +160,151 @@ void QImporter::set_window(QLayer& layer, const Window2d& w) const {
   layer.pad_right = w.pad_right;
 }
 
-int QImporter::users_of(const std::string& value) const {
-  int users = 0;
-  for (const Node& node : graph_.nodes) {
-    for (const std::string& input : node.inputs) users += input == value ? 1 : 0;
+// QuantizeLinear of a limit, saturated: clamping integers there is clamping before rounding.
+int quantised(float limit, const QParams& p) {
+  const float rounded = std::nearbyint(limit / p.scale) + static_cast<float>(p.zero_point);
+  return static_cast<int>(std::clamp(rounded, -128.0F, 127.0F));
+}
+
+}  // namespace
+
+// The tensor with other parameters, by a layer of its own where they differ.
+int QImporter::rescaled(int tensor, const QParams& out, const std::string& name) {
+  if (params_of(tensor) == out) return tensor;
+  QLayer& layer = add_layer(name, QOp::kIdentity, {tensor}, name, extents(tensor), out);
+  layer.requant = {
+      requantisation_of(static_cast<float>(info(tensor).scale), 1.0F, out.scale)};
+  return layer.output;
+}
+
+int QImporter::emit_pad(const Padded& p, const std::string& name, const std::string& tensor) {
+  const Extents from = extents(p.base.tensor);
+  const QParams q = params_of(p.base.tensor);
+  QLayer& layer = add_layer(name, QOp::kConv, {p.base.tensor}, tensor, p.extents, q);
+  layer.pad_top = p.before[kAxisH];
+  layer.pad_left = p.before[kAxisW];
+  layer.pad_bottom = p.after[kAxisH];
+  layer.pad_right = p.after[kAxisW];
+  // Weight 1 from each channel to its place; new channels have none and give the zero point.
+  const int64_t in = from[kAxisC], out = p.extents[kAxisC];
+  const bool depthwise = in == out;
+  layer.groups = depthwise ? in : 1;
+  layer.weights = Int8Tensor({out, depthwise ? 1 : in, 1, 1}, int8_t{0});
+  layer.bias.assign(static_cast<size_t>(out), 0);
+  layer.requant.assign(static_cast<size_t>(out), Requantisation{1, 0});
+  for (int64_t c = 0; c < in; ++c) {
+    const int64_t m = c + p.before[kAxisC];
+    layer.weights.at4(m, depthwise ? 0 : c, 0, 0) = 1;
+    layer.bias[static_cast<size_t>(m)] = -q.zero_point;
   }
-  for (const ValueInfo& output : graph_.outputs) users += output.name == value ? 1 : 0;
-  return users;
+  return layer.output;
+}
+
+void QImporter::fold_bias(QLayer& layer, const std::vector<double>& bias,
+                          const std::vector<float>& scales) {
+  const QTensorInfo& x = info(layer.inputs[0]);
+  const auto sx = static_cast<float>(x.scale), sy = static_cast<float>(info(layer.output).scale);
+  const size_t taps = layer.weights.data.size() / scales.size();
+  for (size_t m = 0; m < scales.size(); ++m) {
+    int64_t sum = 0;
+    for (size_t i = 0; i < taps; ++i) sum += layer.weights.data[m * taps + i];
+    const double rounded = std::nearbyint(bias[m]);
+    const double folded = rounded - static_cast<double>(x.zero_point * sum);
+    if (!(folded >= INT32_MIN && folded <= INT32_MAX)) {
+      throw_input("bias of channel {} is {} with the zero point folded in, legal is {}..{}", m,
+                  folded, INT32_MIN, INT32_MAX);
+    }
+    layer.bias.push_back(static_cast<int32_t>(folded));
+    layer.bias_error = std::max(layer.bias_error, std::fabs(bias[m] - rounded));
+    layer.requant.push_back(requantisation_of(sx, scales[m], sy));
+  }
+}
+
+int QImporter::emit_base(const Pending& p, const QParams& out, const std::string& tensor) {
+  const int lo = quantised(p.lo, out), hi = quantised(p.hi, out);
+  const auto layer_of = [&](QOp op, const std::vector<int>& inputs) -> QLayer& {
+    QLayer& layer = add_layer(p.name, op, inputs, tensor, p.base_extents, out);
+    layer.lo = lo;
+    layer.hi = hi;
+    return layer;
+  };
+  switch (p.base) {
+    case Pending::Base::kTensor: {
+      if (params_of(p.inputs[0]) == out && lo == -128 && hi == 127) return p.inputs[0];
+      QLayer& layer = layer_of(QOp::kIdentity, p.inputs);
+      layer.requant = {requantisation_of(params_of(p.inputs[0]).scale, 1.0F, out.scale)};
+      return layer.output;
+    }
+    case Pending::Base::kConv: {
+      QLayer& layer = layer_of(QOp::kConv, p.inputs);
+      set_window(layer, p.conv->window);
+      layer.groups = p.conv->groups;
+      layer.weights = p.conv->weights;
+      fold_bias(layer, p.bias, p.conv->scales);
+      return layer.output;
+    }
+    case Pending::Base::kAdd: {
+      const QParams a = params_of(p.inputs[0]), b = params_of(p.inputs[1]);
+      const AddMultipliers m =
+          add_multipliers(a.scale, a.zero_point, b.scale, b.zero_point, out.scale);
+      QLayer& layer = layer_of(QOp::kAdd, p.inputs);
+      layer.ma = m.ma;
+      layer.mb = m.mb;
+      layer.add_shift = m.shift;
+      layer.add_constant = m.constant;
+      return layer.output;
+    }
+    case Pending::Base::kAverage: {
+      QLayer& layer = layer_of(QOp::kAveragePool, p.inputs);
+      set_window(layer, p.window);
+      layer.count_include_pad = p.count_include_pad;
+      const float sx = params_of(p.inputs[0]).scale;
+      for (int64_t n = 1; n <= p.window.kernel_h * p.window.kernel_w; ++n) {
+        layer.requant.push_back(average_requantisation(sx, out.scale, n));
+      }
+      return layer.output;
+    }
+    case Pending::Base::kConcat: {
+      // Placement alone cannot change a scale: a layer of its own does.
+      std::vector<int> inputs = p.inputs;
+      for (size_t i = 0; i < inputs.size(); ++i) {
+        inputs[i] = rescaled(inputs[i], out, fmt::format("{}_input_{}", p.name, i));
+      }
+      return layer_of(QOp::kConcat, inputs).output;
+    }
+  }
+  return -1;
+}
+
+int QImporter::emit(const Pending& p, const QParams& out, const std::string& tensor) {
+  const auto name = [&](size_t pools) {
+    return pools == p.pools.size() ? tensor : fmt::format("{}_before_pool_{}", tensor, pools);
+  };
+  int result = emit_base(p, out, name(0));
+  for (size_t i = 0; i < p.pools.size(); ++i) {
+    Extents e = extents(result);
+    const auto& [pool, window] = p.pools[i];
+    e[kAxisH] = window.out_h;
+    e[kAxisW] = window.out_w;
+    QLayer& layer =
+        add_layer(pool, QOp::kMaxPool, {result}, name(i + 1), e, params_of(result));
+    set_window(layer, window);
+    result = layer.output;
+  }
+  return result;
+}
+
+void QImporter::store(const Node& node, Pending p, const std::optional<QParams>& out) {
+  if (out.has_value()) {
+    const int tensor = emit(p, *out, node.outputs.at(0));
+    define(node, tensor, p.view, false);
+  } else {
+    values_[node.outputs[0]] = std::move(p);
+  }
+}
+
+void QImporter::define(const Node& node, int tensor, View view, bool real) {
+  values_[node.outputs.at(0)] = Activation{tensor, std::move(view), real};
 }
 
 }  // namespace aap

@@ -5,12 +5,23 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "model/tensor.h"
 
 namespace aap {
+
+// Scale and zero point as the file states them, in the int8 domain.
+struct QParams {
+  float scale = 1.0F;
+  int zero_point = 0;
+  bool from_uint8 = false;
+  bool operator==(const QParams& o) const {
+    return scale == o.scale && zero_point == o.zero_point && from_uint8 == o.from_uint8;
+  }
+};
 
 // y = clamp(rne((acc + bias) * multiplier / 2^shift) + zero_point, lo, hi)
 struct Requantisation {
@@ -54,6 +65,9 @@ struct QLayer {
   // kConv: per output channel, M entries; with the input zero point folded in
   // (bias[m] = b[m] - zx * sum of w[m]), so that padding reads zx.
   std::vector<int32_t> bias;
+  // kConv: the largest distance, over the channels, between the file's bias in units of sx * sw and
+  // the integer b above; 0 where the file states integers at that scale.
+  double bias_error = 0.0;
   // kConv: M entries. kAveragePool: entry n - 1 is for a window of n counted values. kIdentity: one
   // entry, applied to (x - zx). kMaxPool: none.
   std::vector<Requantisation> requant;
@@ -76,7 +90,12 @@ struct QNetwork {
   std::vector<QTensorInfo> tensors;
   std::vector<QLayer> layers;    // topologically ordered
   int input = -1, output = -1;   // tensor indices
+  // Position in the file's input (output) of each element C, H, W of the tensor, where the file has
+  // another layout; empty where it is the same.
+  std::vector<int64_t> input_order, output_order;
+  bool output_real = false;      // the file's output is float: dequantised here
   bool softmax_on_host = false;  // the file ends with Softmax, left to the host
+  std::optional<QParams> softmax_params;  // of the quantised result of that Softmax
   float input_mean = 0.0F, input_std = 1.0F;  // preprocessing, (x/255 - mean)/std
 };
 

@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
+
+#include "model/qview.h"
 
 namespace aap {
 namespace {
@@ -38,22 +41,39 @@ class Inputs {
 
 Shape same(const Node&, const Inputs& in) { return in[0]; }
 
-Shape conv(const Node& node, const Shape& x, const Shape& w) {
+// onnxruntime's integer operators have a form with the channels behind.
+bool channels_last(const Node& node) {
+  return !node.domain.empty() && node.attr_int("channels_last", 0) != 0;
+}
+
+Shape channels_to_front(const Node& node, const Shape& s) {
+  if (!channels_last(node) || s.size() != 4) return s;
+  return {s[0], s[3], s[1], s[2]};
+}
+
+Shape channels_to_back(const Node& node, const Shape& s) {
+  if (!channels_last(node)) return s;
+  return {s[0], s[2], s[3], s[1]};
+}
+
+Shape conv(const Node& node, const Shape& in, const Shape& w) {
+  const Shape x = channels_to_front(node, in);
   const Window2d window = conv_window(node, x, w);
-  return {x[0], w[0], window.out_h, window.out_w};
+  return channels_to_back(node, {x[0], w[0], window.out_h, window.out_w});
 }
 
 Shape pool(const Node& node, const Inputs& in) {
-  const Window2d window = pool_window(node, in[0]);
-  return {in[0][0], in[0][1], window.out_h, window.out_w};
+  const Shape x = channels_to_front(node, in[0]);
+  const Window2d window = pool_window(node, x);
+  return channels_to_back(node, {x[0], x[1], window.out_h, window.out_w});
 }
 
 Shape global_pool(const Node& node, const Inputs& in) {
   if (in[0].size() < 3)
     fail(node, fmt::format("input has rank {}, legal is 3 or more", in[0].size()));
-  if (node.attr_int("channels_last", 0) != 0) fail(node, "channels_last is not supported");
   Shape out = in[0];
-  std::fill(out.begin() + 2, out.end(), 1);
+  const int shift = channels_last(node) ? 1 : 0;  // channels behind: dimensions 1 .. rank - 2
+  std::fill(out.begin() + 2 - shift, out.end() - shift, 1);
   return out;
 }
 
@@ -116,6 +136,96 @@ Shape concat(const Node& node, const Inputs& in, size_t first, size_t step) {
   return out;
 }
 
+// The axes as int64, from the attribute or the constant at input 1; empty where neither is there.
+std::vector<int64_t> stated_axes(const Node& node,
+                                 const std::map<std::string, Constant>& constants) {
+  if (node.attributes.count("axes") != 0) return node.attr_ints("axes", {});
+  if (node.inputs.size() < 2 || node.inputs[1].empty()) return {};
+  auto it = constants.find(node.inputs[1]);
+  const auto* t = it == constants.end() ? nullptr : std::get_if<Tensor<int64_t>>(&it->second);
+  if (t == nullptr) fail(node, "its axes are not a constant of type int64");
+  return t->data;
+}
+
+Shape transpose(const Node& node, const Inputs& in) {
+  const Shape& x = in[0];
+  Shape out;
+  try {
+    for (int64_t p : checked_perm(node.attr_ints("perm", {}), x.size())) {
+      out.push_back(x[static_cast<size_t>(p)]);
+    }
+  } catch (const InputError& error) {
+    fail(node, error.what());
+  }
+  return out;
+}
+
+Shape squeeze(const Node& node, const Inputs& in) {
+  const Shape& x = in[0];
+  const bool all = node.attributes.count("axes") == 0 &&
+                   (node.inputs.size() < 2 || node.inputs[1].empty());
+  std::vector<int64_t> axes;
+  if (!all) axes = named_axes(node, in.graph().constants, x.size());
+  Shape out;
+  for (size_t d = 0; d < x.size(); ++d) {
+    const bool named = std::count(axes.begin(), axes.end(), static_cast<int64_t>(d)) != 0;
+    if (named && x[d] != 1) fail(node, fmt::format("dimension {} is {}, legal is 1", d, x[d]));
+    if (!named && !(all && x[d] == 1)) out.push_back(x[d]);
+  }
+  return out;
+}
+
+Shape unsqueeze(const Node& node, const Inputs& in) {
+  const Shape& x = in[0];
+  // The axes count in the result, whose rank follows from their number.
+  const size_t more = stated_axes(node, in.graph().constants).size();
+  if (more == 0 || x.size() + more > 8) fail(node, "needs axes, for a rank of at most 8");
+  const auto axes = named_axes(node, in.graph().constants, x.size() + more);
+  Shape out;
+  for (size_t d = 0, from = 0; d < x.size() + more; ++d) {
+    const bool named = std::count(axes.begin(), axes.end(), static_cast<int64_t>(d)) != 0;
+    out.push_back(named ? 1 : x[from++]);
+  }
+  return out;
+}
+
+Shape reduce(const Node& node, const Inputs& in) {
+  const Shape& x = in[0];
+  const auto axes = named_axes(node, in.graph().constants, x.size());
+  const bool keep = node.attr_int("keepdims", 1) != 0;
+  Shape out;
+  for (size_t d = 0; d < x.size(); ++d) {
+    const bool named = std::count(axes.begin(), axes.end(), static_cast<int64_t>(d)) != 0;
+    if (!named) out.push_back(x[d]);
+    else if (keep) out.push_back(1);
+  }
+  return out;
+}
+
+Shape pad(const Node& node, const Inputs& in) {
+  Shape x = in[0];
+  std::vector<int64_t> pads = node.attr_ints("pads", {});
+  if (in.count() > 1) {
+    auto it = in.graph().constants.find(node.inputs[1]);
+    const auto* t = it == in.graph().constants.end() ? nullptr
+                                                     : std::get_if<Tensor<int64_t>>(&it->second);
+    if (t == nullptr) fail(node, "the pads are not a constant of type int64");
+    pads = t->data;
+  }
+  if (in.count() > 3 && !node.inputs[3].empty()) fail(node, "has axes, which are not supported");
+  if (pads.size() != 2 * x.size()) {
+    fail(node, fmt::format("has {} pads, legal is {}", pads.size(), 2 * x.size()));
+  }
+  for (size_t d = 0; d < x.size(); ++d) {
+    for (const int64_t p : {pads[d], pads[d + x.size()]}) {
+      if (p < -kMaxElements || p > kMaxElements) fail(node, fmt::format("has a pad of {}", p));
+      x[d] += p;
+    }
+    if (x[d] < 1) fail(node, fmt::format("leaves {} of dimension {}", x[d], d));
+  }
+  return x;
+}
+
 using Rule = std::function<Shape(const Node&, const Inputs&)>;
 
 const std::map<std::string, Rule>& rules() {
@@ -134,6 +244,11 @@ const std::map<std::string, Rule>& rules() {
       {"GlobalAveragePool", global_pool},
       {"QLinearGlobalAveragePool", global_pool},
       {"Flatten", flatten},
+      {"Transpose", transpose},
+      {"Squeeze", squeeze},
+      {"Unsqueeze", unsqueeze},
+      {"ReduceMean", reduce},
+      {"Pad", pad},
       {"Reshape", reshape},
       {"Conv", [](const Node& n, const Inputs& in) { return conv(n, in[0], in[1]); }},
       {"QLinearConv", [](const Node& n, const Inputs& in) { return conv(n, in[0], in[3]); }},
@@ -149,6 +264,21 @@ const std::map<std::string, Rule>& rules() {
   return kRules;
 }
 
+Shape result_shape(const Node& node, const Inputs& in) {
+  auto rule = rules().find(node.op);
+  if (rule == rules().end() || (!node.domain.empty() && node.domain != "com.microsoft")) {
+    fail(node, "its output shape is not known: operator is not supported");
+  }
+  Shape shape = rule->second(node, in);
+  int64_t count = 1;
+  for (int64_t d : shape) {
+    if (d < 0 || d > kMaxElements || (count *= d) > kMaxElements) {
+      fail(node, "its output has more than 2^31 values");
+    }
+  }
+  return shape;
+}
+
 }  // namespace
 
 int64_t checked_axis(const Node& node, int64_t axis, size_t rank, bool inclusive) {
@@ -157,6 +287,20 @@ int64_t checked_axis(const Node& node, int64_t axis, size_t rank, bool inclusive
     fail(node, fmt::format("axis is {}, legal is {}..{}", axis, -r, inclusive ? r : r - 1));
   }
   return axis < 0 ? axis + r : axis;
+}
+
+std::vector<int64_t> named_axes(const Node& node, const std::map<std::string, Constant>& constants,
+                                size_t rank) {
+  std::vector<int64_t> axes = stated_axes(node, constants);
+  if (axes.empty() && node.attr_int("noop_with_empty_axes", 0) == 0) {
+    for (size_t d = 0; d < rank; ++d) axes.push_back(static_cast<int64_t>(d));
+  }
+  for (int64_t& axis : axes) axis = checked_axis(node, axis, rank);
+  std::sort(axes.begin(), axes.end());
+  if (std::adjacent_find(axes.begin(), axes.end()) != axes.end()) {
+    fail(node, "names a dimension twice");
+  }
+  return axes;
 }
 
 Shape broadcast(const Node& node, const Shape& a, const Shape& b) {
@@ -205,29 +349,30 @@ Shape reshaped(const Node& node, const Shape& from, const std::vector<int64_t>& 
 }
 
 std::map<std::string, Shape> infer_shapes_for(const Graph& graph,
-                                              const std::map<std::string, Shape>& inputs) {
+                                              const std::map<std::string, Shape>& inputs,
+                                              std::vector<Unsupported>* refused) {
   std::map<std::string, Shape> shapes = inputs;
   for (const auto& [name, constant] : graph.constants) {
     shapes[name] = std::visit([](const auto& t) { return t.shape; }, constant);
   }
+  std::set<std::string> unknown;
   for (const Node& node : graph.nodes) {
-    auto rule = rules().find(node.op);
-    if (rule == rules().end() || (!node.domain.empty() && node.domain != "com.microsoft")) {
-      fail(node, "its output shape is not known: operator is not supported");
+    const bool behind = std::any_of(node.inputs.begin(), node.inputs.end(),
+                                    [&](const std::string& i) { return unknown.count(i) != 0; });
+    try {
+      if (!behind) shapes[node.outputs.at(0)] = result_shape(node, Inputs(graph, node, shapes));
+    } catch (const InputError& error) {
+      if (refused == nullptr) throw;
+      refused->push_back({node.name, node.op, error.what()});
     }
-    Shape shape = rule->second(node, Inputs(graph, node, shapes));
-    int64_t count = 1;
-    for (int64_t d : shape) {
-      if (d < 0 || d > kMaxElements || (count *= d) > kMaxElements) {
-        fail(node, "its output has more than 2^31 values");
-      }
+    if (shapes.count(node.outputs.at(0)) == 0) {
+      unknown.insert(node.outputs.begin(), node.outputs.end());
     }
-    shapes[node.outputs.at(0)] = std::move(shape);
   }
   return shapes;
 }
 
-std::map<std::string, Shape> infer_shapes(const Graph& graph) {
+std::map<std::string, Shape> input_shapes(const Graph& graph) {
   std::map<std::string, Shape> inputs;
   for (const ValueInfo& input : graph.inputs) {
     Shape shape = input.shape;
@@ -240,7 +385,11 @@ std::map<std::string, Shape> infer_shapes(const Graph& graph) {
     }
     inputs[input.name] = std::move(shape);
   }
-  return infer_shapes_for(graph, inputs);
+  return inputs;
+}
+
+std::map<std::string, Shape> infer_shapes(const Graph& graph) {
+  return infer_shapes_for(graph, input_shapes(graph));
 }
 
 }  // namespace aap

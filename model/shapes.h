@@ -19,9 +19,19 @@ Shape broadcast(const Node& node, const Shape& a, const Shape& b);
 // Axis in 0..rank-1 (or ..rank where `inclusive`) from an ONNX axis that may be negative.
 int64_t checked_axis(const Node& node, int64_t axis, size_t rank, bool inclusive = false);
 
-// Shapes of all values for graph inputs of the given shapes.
+// The dimensions that a ReduceMean (or Squeeze) names, by attribute or, in later opsets, by a
+// constant at input 1: sorted, each once. All dimensions where a ReduceMean names none.
+std::vector<int64_t> named_axes(const Node& node, const std::map<std::string, Constant>& constants,
+                                size_t rank);
+
+// Shapes of all values for graph inputs of the given shapes. Where `refused` is given, nodes that
+// have no shape are listed there and their results and all that follows are left out.
 std::map<std::string, Shape> infer_shapes_for(const Graph& graph,
-                                              const std::map<std::string, Shape>& inputs);
+                                              const std::map<std::string, Shape>& inputs,
+                                              std::vector<Unsupported>* refused = nullptr);
+
+// Shapes of the graph's inputs for one image.
+std::map<std::string, Shape> input_shapes(const Graph& graph);
 
 // Window of a 2-D pooling node over `in` (N, C, H, W), kernel_shape checked.
 Window2d pool_window(const Node& node, const Shape& in);

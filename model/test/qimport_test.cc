@@ -369,3 +369,70 @@ BOOST_AUTO_TEST_CASE(resnet20_of_onnxruntime) {
   BOOST_TEST(n.layers.size() == 32U);  // 21 convolutions, 9 sums, an average, a matrix
   BOOST_TEST(n.tensors[0].from_uint8);
 }
+
+namespace {
+
+// The nodes that make a float value of integers and back; scales as Builder::params states them.
+void dequantize(Builder& b, const std::string& value, const std::string& to) {
+  b.node("DequantizeLinear", "", {value, value + "_s", value + "_z"}, to);
+}
+void quantize(Builder& b, const std::string& value, const std::string& to, float scale, int zero) {
+  b.params(to, scale, zero);
+  b.node("QuantizeLinear", "", {value, to + "_s", to + "_z"}, to);
+}
+// Conv of a dequantised value with dequantised weights 1, 2, 3, ... (mod 11) - 5.
+Node& float_conv(Builder& b, const std::string& from, const std::string& to, Shape w) {
+  Int8Tensor weights(w);
+  for (size_t i = 0; i < weights.data.size(); ++i) {
+    weights.data[i] = static_cast<int8_t>(i % 11) - 5;
+  }
+  std::vector<float> scales;
+  for (int64_t m = 0; m < w[0]; ++m) scales.push_back(0.25F * static_cast<float>(m + 1));
+  b.g.constants[to + "_w"] = weights;
+  b.g.constants[to + "_ws"] = FloatTensor({w[0]}, scales);
+  b.node("DequantizeLinear", "", {to + "_w", to + "_ws"}, to + "_wd").attributes["axis"] =
+      int64_t{0};
+  return b.node("Conv", "", {from, to + "_wd"}, to);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(qdq_convolution_with_two_readers) {
+  Builder b({-1, 2, 5, 5});
+  dequantize(b, "q", "x1");
+  float_conv(b, "x1", "c", {3, 2, 3, 3}).inputs.push_back("bias");
+  b.g.constants["bias"] = FloatTensor({3}, {1.0F, -0.5F, 0.3F});  // steps are 1/8, 1/4, 3/8
+  b.node("Relu", "", {"c"}, "r");
+  quantize(b, "r", "rq", 0.5F, -100);
+  quantize(b, "c", "cq", 2.0F, -7);  // the same convolution without the clamp
+  dequantize(b, "rq", "rd");
+  dequantize(b, "cq", "cd");
+  b.node("Add", "", {"rd", "cd"}, "s");
+  b.node("Clip", "", {"s", "", "six"}, "s6");
+  b.g.constants["six"] = FloatTensor(Shape{}, 6.0F);
+  quantize(b, "s6", "y", 1.0F, 4);
+  const QNetwork n = import_quantised(b.output("y"));
+  BOOST_REQUIRE_EQUAL(n.layers.size(), 3U);
+  BOOST_TEST((n.layers[0].lo == -100 && n.layers[0].hi == 127 && n.layers[1].lo == -128));
+  BOOST_TEST(n.layers[0].name != n.layers[1].name);
+  for (const QLayer* l : {&n.layers[0], &n.layers[1]}) {
+    const int integers[] = {8, -2, 1};  // of the bias: 0.3 / (3/8) is 0.8
+    for (size_t m = 0; m < 3; ++m) {
+      int sum = 0;
+      for (size_t i = 0; i < 18; ++i) sum += l->weights.data[m * 18 + i];
+      BOOST_TEST(l->bias[m] == integers[m] - 3 * sum);
+    }
+    BOOST_TEST(std::fabs(l->bias_error - 0.2) < 1e-6);
+  }
+  BOOST_TEST((n.layers[2].op == QOp::kAdd && n.layers[2].lo == -128 && n.layers[2].hi == 10));
+}
+
+BOOST_AUTO_TEST_CASE(float_result_without_scale_is_refused) {
+  Builder b({-1, 2, 5, 5});
+  dequantize(b, "q", "x1");
+  float_conv(b, "x1", "c", {2, 2, 1, 1});
+  b.node("Add", "", {"c", "x1"}, "s");
+  quantize(b, "s", "y", 1.0F, 0);
+  CHECK_HAS(error_of(b.output("y")),
+            "'n_s' (Add): input 'c' is the float result of 'n_c', which no QuantizeLinear");
+}
