@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
 
+#include "cli/certify.h"
 #include "cli/cli.h"
 #include "compile/program.h"
 #include "model/graph.h"
@@ -76,7 +78,7 @@ int run_prune(PruneArguments& a) {
   return kOk;
 }
 
-int run_check(const std::string& file, bool json) {
+int run_check(const std::string& file, bool json, bool require_exact) {
   if (is_program_file(file)) {
     const Program p = read_program(file);
     if (json) {
@@ -86,9 +88,12 @@ int run_check(const std::string& file, bool json) {
     }
     return kOk;
   }
-  const CheckReport report = check_pruned_file(file);
+  const std::optional<QuantisedCheck> quantised = check_quantised(file);
+  const bool pruned = !quantised || quantised->pruned;  // a float network must have something to prove
+  const CheckReport report = pruned ? check_pruned_file(file) : CheckReport{};
+  const bool certified = !require_exact || (quantised && quantised->certificate.exact());
   if (json) {
-    nlohmann::ordered_json j = {{"file", file}, {"kind", "onnx"}, {"ok", report.ok()}};
+    nlohmann::ordered_json j = {{"file", file}, {"kind", "onnx"}, {"ok", report.ok() && certified}};
     j["layers"] = nlohmann::ordered_json::array();
     for (const CheckedLayer& l : report.layers) {
       j["layers"].push_back({{"name", l.node}, {"tensor", l.tensor}, {"keep", l.keep}, {"group", l.group},
@@ -96,15 +101,18 @@ int run_check(const std::string& file, bool json) {
                              {"weights", l.weights}, {"nonzero", l.nonzero}});
     }
     if (!report.ok()) j["violation"] = report.violation->message();
+    if (quantised) j["certificate"] = certificate_json(quantised->certificate);
     print_json(j);
   } else {
     for (const CheckedLayer& l : report.layers) {
       fmt::print("{:<28} keep {} of {}: {} groups, at most {} non-zero, {} groups with fewer than {}\n", l.node,
                  l.keep, l.group, l.groups, l.most, l.groups_below, l.keep);
     }
-    fmt::print("{}: {}\n", file, report.ok() ? "every group holds" : report.violation->message());
+    if (pruned) fmt::print("{}: {}\n", file, report.ok() ? "every group holds" : report.violation->message());
+    if (quantised) print_certificate(quantised->certificate);
   }
-  return report.ok() ? kOk : kMismatch;
+  if (require_exact && !quantised) throw_input("{}: is a float network; --exact is for quantised ones", file);
+  return report.ok() && certified ? kOk : kMismatch;
 }
 
 }  // namespace
@@ -134,13 +142,17 @@ void add_prune(CLI::App& app, Action& action) {
 }
 
 void add_check(CLI::App& app, Action& action) {
-  auto* sub = app.add_subcommand("check", "Prove K of G on a written ONNX file, or the checksum of a program");
-  sub->footer("Example:\n  aap check pruned.onnx\nExit code 1 names the first group that has too many weights.");
+  auto* sub = app.add_subcommand("check", "Prove K of G on a written ONNX file and certify its multipliers, or the checksum of a program");
+  sub->footer("Examples:\n  aap check pruned.onnx\n  aap check pruned_int8.onnx --exact\n"
+              "Exit code 1 names the first group that has too many weights. Of a quantised network it also says for\n"
+              "how many accumulator values of each channel fp32 ONNX runtimes give another result.");
   auto file = std::make_shared<std::string>();
   auto json = std::make_shared<bool>(false);
+  auto exact = std::make_shared<bool>(false);
   sub->add_option("file", *file, "ONNX or program file")->required();
   sub->add_flag("--json", *json, "result as JSON");
-  sub->callback([=, &action] { action = [=] { return run_check(*file, *json); }; });
+  sub->add_flag("--exact", *exact, "exit code 1 when any value differs from fp32 ONNX runtimes");
+  sub->callback([=, &action] { action = [=] { return run_check(*file, *json, *exact); }; });
 }
 
 }  // namespace aap::cli

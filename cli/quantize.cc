@@ -24,6 +24,7 @@ void add_quantize(CLI::App& app, Action& action) {
   sub->add_option("-o,--output", a->output, "quantised ONNX file to write")->required();
   sub->add_option("--images", a->options.calibration_images, "calibration images")->capture_default_str();
   sub->add_option("--multiplier-bits", a->options.multiplier_bits, "bits of the requantisation multipliers, at most multiplier_width of the configuration")->capture_default_str();
+  sub->add_flag("--exact", a->options.exact, "scales with which fp32 ONNX runtimes agree on every input (aap check --exact proves it)");
   sub->add_option("--percentile", a->options.percentile, "range of an activation: this percentile of its values; 100 is min to max")->capture_default_str();
   sub->add_option("--seed", a->options.seed, "32-bit: choice of images")->capture_default_str();
   sub->add_option("--threads", a->options.threads)->check(CLI::Range(1, 256))->capture_default_str();

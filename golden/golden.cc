@@ -7,28 +7,25 @@
 #include "model/error.h"
 
 namespace aap {
-namespace {
 
-Int8Tensor run_layer(const QLayer& layer, const QTensorInfo& y,
-                     const std::vector<golden::Operand>& x) {
+Int8Tensor golden::run_layer(const QLayer& layer, const QTensorInfo& y,
+                             const std::vector<Operand>& x) {
   switch (layer.op) {
     case QOp::kConv:
-      return golden::conv(layer, x[0], y);
+      return conv(layer, x[0], y);
     case QOp::kMaxPool:
-      return golden::max_pool(layer, x[0], y);
+      return max_pool(layer, x[0], y);
     case QOp::kAveragePool:
-      return golden::average_pool(layer, x[0], y);
+      return average_pool(layer, x[0], y);
     case QOp::kAdd:
-      return golden::add(layer, x[0], x[1], y);
+      return add(layer, x[0], x[1], y);
     case QOp::kConcat:
-      return golden::concat(layer, x, y);
+      return concat(layer, x, y);
     case QOp::kIdentity:
-      return golden::identity(layer, x[0], y);
+      return identity(layer, x[0], y);
   }
   throw_input("layer '{}': unknown operation {}", layer.name, static_cast<int>(layer.op));
 }
-
-}  // namespace
 
 Golden::Golden(QNetwork network) : network_(std::move(network)) { validate(network_); }
 
@@ -48,7 +45,7 @@ std::vector<Int8Tensor> Golden::run(const Int8Tensor& input) const {
       operands.push_back({network_.tensors[i], values[i]});
     }
     const auto out = static_cast<size_t>(layer.output);
-    values[out] = run_layer(layer, network_.tensors[out], operands);
+    values[out] = golden::run_layer(layer, network_.tensors[out], operands);
   }
   return values;
 }

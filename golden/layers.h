@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One function per QOp, on whole [C, H, W] tensors. Internal to golden/; Golden::run calls them.
+// One function per QOp, on whole [C, H, W] tensors. Internal to golden/; Golden::run and
+// the comparison (explain.h) call them.
 #pragma once
 
 #include <vector>
@@ -22,5 +23,8 @@ Int8Tensor average_pool(const QLayer& layer, const Operand& x, const QTensorInfo
 Int8Tensor add(const QLayer& layer, const Operand& a, const Operand& b, const QTensorInfo& y);
 Int8Tensor concat(const QLayer& layer, const std::vector<Operand>& inputs, const QTensorInfo& y);
 Int8Tensor identity(const QLayer& layer, const Operand& x, const QTensorInfo& y);
+
+// The one that layer.op names.
+Int8Tensor run_layer(const QLayer& layer, const QTensorInfo& y, const std::vector<Operand>& x);
 
 }  // namespace aap::golden

@@ -26,7 +26,7 @@ struct IntegerWeights {
 
 IntegerWeights quantise_weights(const std::string& layer, const FloatTensor& w,
                                 const FloatTensor& bias, bool output_last, float sx, float sy,
-                                int bits) {
+                                const QuantizeOptions& options) {
   const int64_t outputs = bias.size();
   const int64_t per_output = w.size() / outputs;
   const auto at = [&](int64_t m, int64_t i) {
@@ -49,7 +49,9 @@ IntegerWeights quantise_weights(const std::string& layer, const FloatTensor& w,
     if (largest == 0.0) scale = std::max(scale, std::ldexp(static_cast<double>(sy) / sx, -10));
     const float snapped = [&] {
       try {
-        return snap_weight_scale(sx, static_cast<float>(scale), sy, bits);
+        const auto wanted = static_cast<float>(scale);
+        return options.exact ? snap_exact_weight_scale(sx, wanted, sy, options.multiplier_bits)
+                             : snap_weight_scale(sx, wanted, sy, options.multiplier_bits);
       } catch (const InputError& error) {
         throw_input("layer '{}' output {}: {}", layer, m, error.what());
       }
@@ -68,8 +70,8 @@ IntegerWeights quantise_weights(const std::string& layer, const FloatTensor& w,
 class Emitter {
  public:
   Emitter(const Graph& folded, const Fusion& fusion, std::map<std::string, Quantisation> scales,
-          int bits)
-      : f_(folded), fusion_(fusion), scales_(std::move(scales)), bits_(bits) {}
+          const QuantizeOptions& options)
+      : f_(folded), fusion_(fusion), scales_(std::move(scales)), options_(options) {}
 
   Graph run() {
     out_.name = f_.name;
@@ -155,7 +157,7 @@ class Emitter {
     const std::string& weight = node.inputs.at(1);
     IntegerWeights q =
         quantise_weights(node.name, f_.float_constant(weight), f_.float_constant(node.inputs.at(2)),
-                         output_last, scales_.at(x).scale, scales_.at(value).scale, bits_);
+                         output_last, scales_.at(x).scale, scales_.at(value).scale, options_);
     const std::string w = int8_name(weight);
     const std::string b = int8_name(node.inputs[2]);
     out_.constants[weight + "_zero_point"] = Tensor<int8_t>(q.scale.shape, 0);
@@ -218,7 +220,7 @@ class Emitter {
   const Graph& f_;
   const Fusion& fusion_;
   std::map<std::string, Quantisation> scales_;
-  int bits_;
+  const QuantizeOptions& options_;
   Graph out_;
   bool softmax_ = false;
 };
@@ -254,10 +256,9 @@ Graph quantise(const Graph& float_graph, const Dataset& calibration,
   const auto ranges = calibrate(folded, calibration, options);
   const Fusion fusion = fuse_clamps(folded);
   Graph out =
-      Emitter(folded, fusion, choose_scales(folded, fusion, ranges, options.multiplier_bits),
-              options.multiplier_bits)
-          .run();
+      Emitter(folded, fusion, choose_scales(folded, fusion, ranges, options), options).run();
   out.metadata["aap.multiplier_bits"] = std::to_string(options.multiplier_bits);
+  if (options.exact) out.metadata["aap.exact"] = "1";
   out.metadata["aap.calibration"] =
       fmt::format("{} images of {}, percentile {}, seed {}",
                   std::min(options.calibration_images, calibration.count()), calibration.name,

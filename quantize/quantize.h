@@ -22,6 +22,10 @@ struct QuantizeOptions {
   // Scales are nudged until every multiplier of a convolution, a fully connected layer and an
   // average over a full window fits in this many bits (8..24; 24 is what any scale needs).
   int multiplier_bits = 16;
+  // Scales are chosen so that fp32 ONNX runtimes agree on every input (aap check --exact): shifts of at
+  // most 16, sums of residual adds at one scale or powers of two of it, even zero points. Not for
+  // averages that exclude padding, whose windows count other numbers at the borders.
+  bool exact = false;
   int threads = 1;
 };
 

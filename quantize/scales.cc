@@ -51,14 +51,46 @@ struct Bounds {
   }
 };
 
-Quantisation from_scale(float scale, double low, const std::string& owner) {
-  const double zero = std::nearbyint(-128.0 - low / scale);
-  return {scale, static_cast<int>(std::clamp(zero, -128.0, 127.0)), owner};
+Quantisation from_scale(float scale, double low, const std::string& owner, bool even) {
+  const double unit = even ? 2.0 : 1.0;
+  const double zero = unit * std::nearbyint((-128.0 - low / scale) / unit);
+  return {scale, static_cast<int>(std::clamp(zero, -128.0, even ? 126.0 : 127.0)), owner};
 }
 
 double natural_scale(const Bounds& b) {
   const double width = b.high - b.low;
   return width > 1e-30 ? width / 255.0 : 1.0 / 255.0;
+}
+
+std::set<std::string> add_results(const Graph& folded, const Fusion& fusion, Classes& classes) {
+  std::set<std::string> roots;
+  for (const Node& node : folded.nodes) {
+    if (node.op == "Add") roots.insert(classes.find(fusion.layers.at(node.name).output));
+  }
+  return roots;
+}
+
+// Scales of one mantissa of 5 bits times powers of two, none below the natural one; the mantissa that
+// gives away least.
+std::map<std::string, float> common_mantissa(const std::set<std::string>& roots,
+                                             const std::map<std::string, Bounds>& bounds) {
+  std::map<std::string, float> best;
+  double least = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < 16; ++i) {
+    const double mantissa = 1.0 + i / 16.0;
+    double loss = 0.0;
+    std::map<std::string, float> scales;
+    for (const std::string& root : roots) {
+      const double doublings = std::log2(natural_scale(bounds.at(root)) / mantissa);
+      scales[root] = static_cast<float>(std::ldexp(mantissa, static_cast<int>(std::ceil(doublings))));
+      loss += std::ceil(doublings) - doublings;
+    }
+    if (loss < least) {
+      least = loss;
+      best = std::move(scales);
+    }
+  }
+  return best;
 }
 
 // The float network's last value, before a Softmax that stays on the host.
@@ -139,7 +171,8 @@ int64_t full_window(const Node& node, const Shape& input) {
 
 std::map<std::string, Quantisation> choose_scales(const Graph& folded, const Fusion& fusion,
                                                   const std::map<std::string, Range>& ranges,
-                                                  int multiplier_bits) {
+                                                  const QuantizeOptions& options) {
+  const int multiplier_bits = options.multiplier_bits;
   const auto shapes = infer_shapes(folded);
   Classes classes;
   std::vector<std::string> values = {folded.inputs.at(0).name};
@@ -167,11 +200,15 @@ std::map<std::string, Quantisation> choose_scales(const Graph& folded, const Fus
     if (node.op != "Add" && !is_average(node)) continue;
     results.insert(classes.find(fusion.layers.at(node.name).output));
   }
-  std::map<std::string, float> operand_scale;
+  const std::map<std::string, float> sums =
+      options.exact ? common_mantissa(add_results(folded, fusion, classes), bounds)
+                    : std::map<std::string, float>{};
+  std::map<std::string, float> operand_scale = sums;
   for (const Node& node : folded.nodes) {
     if (node.op != "Add") continue;
     const std::string result = classes.find(fusion.layers.at(node.name).output);
-    const double sy = short_scale(natural_scale(bounds.at(result)));
+    const double sy =
+        options.exact ? sums.at(result) : short_scale(natural_scale(bounds.at(result)));
     for (const std::string& input : node.inputs) {
       const std::string root = classes.find(input);
       if (results.count(root) != 0) continue;
@@ -189,12 +226,21 @@ std::map<std::string, Quantisation> choose_scales(const Graph& folded, const Fus
           operand != operand_scale.end() ? operand->second : short_scale(natural_scale(b));
       if (average != nullptr) {
         const int64_t n = full_window(*average, shapes.at(average->inputs.at(0)));
-        scale = snap_average_scale(out.at(average->inputs[0]).scale, scale, n, multiplier_bits);
+        const float sx = out.at(average->inputs[0]).scale;
+        if (!options.exact) {
+          scale = snap_average_scale(sx, scale, n, multiplier_bits);
+        } else if (average->op == "GlobalAveragePool") {
+          scale = snap_exact_average_scale(sx, scale, n, multiplier_bits);
+        } else {
+          // Power of two times sx: sum * 2^j / n is exact for n a power of two, and for an odd n never
+          // nearer to a half than 1 / 2n.
+          scale = std::ldexp(sx, static_cast<int>(std::ceil(std::log2(natural_scale(b) / sx) - 1e-9)));
+        }
       }
-      Quantisation q = from_scale(scale, b.low, value);
+      Quantisation q = from_scale(scale, b.low, value, options.exact);
       // Rounding up may reach just beyond a ReLU6; one step down, saturation does its work for
       // free.
-      const Quantisation lower = from_scale(scale * (1.0F - 1.0F / 128.0F), b.low, value);
+      const Quantisation lower = from_scale(scale * (1.0F - 1.0F / 128.0F), b.low, value, options.exact);
       if (average == nullptr && operand == operand_scale.end() && q.quantise(clamp.high) < 127 &&
           lower.quantise(clamp.high) == 127) {
         q = lower;

@@ -46,9 +46,11 @@ struct Quantisation {
 // Scale and zero point of every int8 value. MaxPool, Flatten, Reshape, Concat and lone clamps do
 // not change scales, so the values they connect share one range, the union of theirs. Operands of a
 // residual add get dyadic multiples of its result's scale, which makes the add exact.
+// options: multiplier_bits and exact; in exact mode all results of adds have one mantissa, so that sums
+// of sums are exact too, and zero points are even, because ONNX Runtime rounds sums with them added.
 std::map<std::string, Quantisation> choose_scales(const Graph& folded, const Fusion& fusion,
                                                   const std::map<std::string, Range>& ranges,
-                                                  int multiplier_bits);
+                                                  const QuantizeOptions& options);
 
 // Counted values of a full window of an AveragePool or GlobalAveragePool.
 int64_t full_window(const Node& node, const Shape& input);

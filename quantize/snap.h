@@ -18,6 +18,16 @@ float snap_weight_scale(float sx, float sw, float sy, int bits);
 // The same for the output scale of an average over n values, and average_requantisation().
 float snap_average_scale(float sx, float sy, int64_t n, int bits);
 
+// The smallest weight scale of at least `sw` (to a rounding) whose multiplier is m / 2^t with t at most
+// 16 and m of at most `bits` bits: fp32 then computes acc * m / 2^t exactly wherever the output does
+// not saturate (docs/numerics.md). Up to 2^-(bits of m) larger than `sw`. Ratios below 2^-16 get an m of
+// as few bits as the fp32 roundings of the scales leave (one, mostly). InputError as snap_weight_scale.
+float snap_exact_weight_scale(float sx, float sw, float sy, int bits);
+
+// The same for the output scale of an average over all of n values: also fp32(sx / fp32(sy * n)), which
+// ONNX Runtime multiplies by, is that m / 2^t.
+float snap_exact_average_scale(float sx, float sy, int64_t n, int bits);
+
 // `scale` rounded up to 8 significant bits: products with short multipliers are then exact in fp32,
 // so that snapping the weight scales finds its value at once.
 float short_scale(double scale);

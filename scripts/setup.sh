@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs what the project needs on Debian 12, from apt alone (nothing it needs is missing there, so
-# there is no pip environment). Does nothing when everything is there; prints each tool with the version
-# found and the version required.
+# Installs what the project needs on Debian 12, from apt. Does nothing when everything is there; prints
+# each tool with the version found and the version required.
 #   scripts/setup.sh            build, simulate, synthesise
 #   scripts/setup.sh --train    also libtorch, for aap train
+#   scripts/setup.sh --oracle   also ONNX Runtime, which only tests use: pinned Python packages in .venv
 set -euo pipefail
-train=0
+cd "$(dirname "$0")/.."
+train=0 oracle=0
 for argument in "$@"; do
   case $argument in
     --train) train=1 ;;
-    *) echo "setup.sh: unknown argument $argument; usage: setup.sh [--train]" >&2; exit 2 ;;
+    --oracle) oracle=1 ;;
+    *) echo "setup.sh: unknown argument $argument; usage: setup.sh [--train] [--oracle]" >&2; exit 2 ;;
   esac
 done
 
@@ -19,6 +21,7 @@ packages=(g++ cmake make ninja-build ccache git pkg-config verilator iverilog yo
   libprotobuf-dev protobuf-compiler libcli11-dev libfmt-dev libspdlog-dev nlohmann-json3-dev
   zlib1g-dev dataset-fashion-mnist)
 [ "$train" = 0 ] || packages+=(libtorch-dev libopenblas0-pthread)
+[ "$oracle" = 0 ] || packages+=(python3 python3-venv)
 
 missing=()
 for package in "${packages[@]}"; do
@@ -68,4 +71,21 @@ check fmt 9.1 library libfmt-dev
 check CLI11 2.1 library libcli11-dev
 check nlohmann-json 3.11 library nlohmann-json3-dev
 [ "$train" = 0 ] || check libtorch 1.13 library libtorch-dev
+
+# Debian's own Python, whatever `python3` is on the path: its version is known, and so are the wheels.
+if [ "$oracle" = 1 ]; then
+  wanted=scripts/requirements.txt
+  if ! cmp -s "$wanted" .venv/installed.txt; then
+    echo "installing into .venv: $(grep -cE '^[a-z]' "$wanted") Python packages"
+    rm -rf .venv
+    /usr/bin/python3 -m venv .venv
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+      --requirement "$wanted"
+    cp "$wanted" .venv/installed.txt
+  fi
+  for name in onnxruntime onnx numpy; do
+    check "$name" "$(sed -n "s/^$name==//p" "$wanted")" .venv/bin/python -c \
+      "import importlib.metadata as m; print(m.version('$name'))"
+  done
+fi
 [ "$failed" = 0 ] || { echo "setup.sh: a required tool is missing or too old" >&2; exit 1; }

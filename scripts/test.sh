@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${1:-build}
-scripts/setup.sh --train
+scripts/setup.sh --train --oracle
 cmake -S . -B "$build" -G Ninja -DAAP_TRAIN=ON >/dev/null
 cmake --build "$build" -j "$(nproc)"
 mkdir -p "$build/junit"

@@ -69,3 +69,45 @@ BOOST_AUTO_TEST_CASE(refuses_scales_that_are_no_scales) {
   BOOST_CHECK_THROW(snap_weight_scale(1.0F, std::nanf(""), 1.0F, 16), InputError);
   BOOST_CHECK_THROW(snap_weight_scale(1.0F, 1.0F, -1.0F, 16), InputError);
 }
+
+BOOST_AUTO_TEST_CASE(exact_weight_scales_have_short_shifts) {
+  std::mt19937 random(3);
+  std::uniform_real_distribution<double> exponent(-20.0, -1.0), scale(-9.0, -1.0);
+  double largest = 0.0;
+  int large_ratios = 0, unlucky = 0;
+  for (int i = 0; i < 2000; ++i) {
+    const float sx = short_scale(std::exp2(scale(random))), sy = short_scale(std::exp2(scale(random)));
+    const auto sw = static_cast<float>(std::exp2(exponent(random)) * sy / sx);
+    const float snapped = snap_exact_weight_scale(sx, sw, sy, 16);
+    const Requantisation r = requantisation_of(sx, snapped, sy);
+    BOOST_TEST((r.shift <= 16 || r.multiplier < 64U));
+    BOOST_TEST(r.multiplier < 65536U);
+    // Never smaller, but for a rounding: weights would saturate.
+    BOOST_TEST(snapped >= sw * (1.0F - 1e-5F));
+    const double ratio = static_cast<double>(sx) * sw / sy;
+    if (ratio > std::exp2(-9.0)) {
+      const double larger = snapped / static_cast<double>(sw) - 1.0;
+      largest = std::max(largest, larger);
+      ++large_ratios;
+      unlucky += larger > 1.0 / 128.0 ? 1 : 0;
+    }
+    BOOST_TEST(snapped <= sw * 4.0F);
+  }
+  // At most 1 / 128 where m has 8 bits, but for pairs of scales whose roundings miss one m after another.
+  BOOST_TEST(unlucky < large_ratios / 10);
+  BOOST_TEST(largest < 0.1);
+}
+
+BOOST_AUTO_TEST_CASE(exact_average_scales_suit_both_orders_of_division) {
+  for (const int64_t n : {1, 4, 7, 16, 36, 49, 64, 196}) {
+    for (const float sx : {0.02F, 0.5F, short_scale(0.013)}) {
+      const float wanted = sx * 0.4F;
+      const float sy = snap_exact_average_scale(sx, wanted, n, 16);
+      const Requantisation r = average_requantisation(sx, sy, n);
+      BOOST_TEST((r.shift <= 16 || r.multiplier == 1U));
+      const float divisor = sy * static_cast<float>(n);
+      BOOST_TEST(sx / divisor == std::ldexp(static_cast<float>(r.multiplier), -r.shift));
+      BOOST_TEST(sy >= wanted * (1.0F - 1e-5F));
+    }
+  }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// One graph with its inputs and what ONNX Runtime computed for it: a folder with graph.onnx, input.npy
+// and, after scripts/ort_run.py, values.json and values/.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "golden/certify.h"
+#include "golden/explain.h"
+
+namespace aap::differential {
+
+// Writes graph.onnx and input.npy, makes the folder.
+void write_case(const std::string& folder, const Graph& graph, const Constant& inputs);
+
+struct CaseResult {
+  std::string folder;
+  std::string refused;    // why the import refused the graph; nothing else is set then
+  LayerComparison total;  // over all layers and images
+  std::vector<LayerComparison> layers;
+  int64_t images = 0;
+  int64_t input_values = 0, input_differences = 0;  // of QuantizeLinear at the input
+  int64_t output_values = 0, output_differences = 0;  // end to end
+  Certificate certificate;
+  // A layer that the certificate calls exact and that differs nevertheless.
+  std::string certificate_broken;
+  std::string first_failure;  // empty when all is equal or explained
+};
+
+// Compares the first `images` images (0: all). InputError: the folder is not complete, or ONNX Runtime
+// refused the graph.
+CaseResult compare_case(const std::string& folder, int64_t images = 0);
+
+// The values of image `index`, by name, in the int8 domain and the layout of the network's tensors.
+class RuntimeValues {
+ public:
+  explicit RuntimeValues(const std::string& folder);
+  int64_t images() const { return images_; }
+  NamedValues image(const QNetwork& network, int64_t index) const;
+  const Constant& input() const { return input_; }
+  const std::map<std::string, Constant>& all() const { return values_; }
+
+ private:
+  Constant input_;
+  std::map<std::string, Constant> values_;
+  int64_t images_ = 0;
+};
+
+}  // namespace aap::differential
