@@ -360,11 +360,6 @@ const std::vector<Kind>& kinds() {
        [](Random& r) {
          return microsoft(r, "QLinearMul", {"q", "s", "z", "q", "s", "z", "s", "z"}, {1, 4, 6, 6});
        }},
-      {"global_average_channels_last",
-       [](Random& r) {
-         return microsoft(r, "QLinearGlobalAveragePool", {"q", "s", "z", "s", "z"}, {1, 1, 1, 6},
-                          [](NodeProto& n) { attribute(n, "channels_last", int64_t{1}); });
-       }},
       {"gemm_alpha",
        [](Random& r) {
          ModelProto m = head(r);
