@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 
 #include "golden/layers.h"
 #include "model/error.h"
@@ -110,12 +111,16 @@ struct Verdict {
 // Explains output value `index` of one layer, where golden and the runtime differ.
 class Explainer {
  public:
-  Explainer(const QLayer& layer, const OnnxForm& form, const std::vector<double>& bias_error,
-            const std::vector<golden::Operand>& x, const QTensorInfo& y)
-      : l_(layer), form_(form), bias_error_(bias_error), x_(x), y_(y), round_{layer} {}
+  // producers: of each input of which the runtime has no integers, else null.
+  Explainer(const QLayer& layer, const OnnxForm& form, std::vector<golden::Operand> x,
+            const QTensorInfo& y, std::vector<const Explainer*> producers)
+      : l_(layer), form_(form), x_(std::move(x)), y_(y), producers_(std::move(producers)),
+        round_{layer} {}
 
   // golden: its own value, which must be the contract's: the causes excuse the contract, not golden.
   Verdict explain(size_t index, int golden, int runtime) const {
+    if (l_.op == QOp::kMaxPool) return max_pool(index, golden, runtime);
+    if (l_.op == QOp::kConcat) return concat(index, runtime);
     Verdict verdict = explain_contract(index, runtime);
     if (golden != verdict.contract) verdict.cause = Cause::kUnexplained;
     return verdict;
@@ -134,7 +139,48 @@ class Explainer {
         return identity(index, runtime);
       case QOp::kMaxPool:
       case QOp::kConcat:
-        return {};  // placement and comparison: nothing may differ
+        break;
+    }
+    return {};
+  }
+
+  // The input value as the runtime may have had it: golden's, or another that its producer explains.
+  Verdict input(size_t operand, size_t index, int wanted) const {
+    const int have = x_[operand].values.data[index];
+    if (have == wanted) return {Cause::kEqual, static_cast<Real>(have), 0.0L, have};
+    const Explainer* producer = producers_[operand];
+    if (producer == nullptr) return {Cause::kUnexplained, static_cast<Real>(have), 0.0L, have};
+    return producer->explain(index, have, wanted);
+  }
+
+  // The largest value of the window: one that may be the runtime's, none that must be larger.
+  Verdict max_pool(size_t index, int golden, int runtime) const {
+    const Pixel at = pixel_of(y_, index);
+    const QTensorInfo& x = x_[0].info;
+    Verdict found{Cause::kUnexplained, static_cast<Real>(golden), 0.0L, golden};
+    for (int64_t ky = 0; ky < l_.kernel_h; ++ky) {
+      for (int64_t kx = 0; kx < l_.kernel_w; ++kx) {
+        const int64_t iy = at.y * l_.stride_h + ky * l_.dilation_h - l_.pad_top;
+        const int64_t ix = at.x * l_.stride_w + kx * l_.dilation_w - l_.pad_left;
+        if (iy < 0 || iy >= x.height || ix < 0 || ix >= x.width) continue;
+        const auto i = static_cast<size_t>((at.c * x.height + iy) * x.width + ix);
+        const Verdict v = input(0, i, runtime);
+        const bool must_fall = x_[0].values.data[i] > runtime;
+        if (v.cause == Cause::kUnexplained && must_fall) return v;
+        if (v.cause == Cause::kUnexplained) continue;
+        // Equality is no cause by itself: the cause is that of a value which differs.
+        if (found.cause == Cause::kUnexplained || found.cause == Cause::kEqual || must_fall) found = v;
+      }
+    }
+    if (found.cause == Cause::kEqual) found.cause = Cause::kUnexplained;
+    return found;
+  }
+
+  Verdict concat(size_t index, int runtime) const {
+    for (size_t operand = 0; operand < x_.size(); ++operand) {
+      const size_t size = x_[operand].values.data.size();
+      if (index < size) return input(operand, index, runtime);
+      index -= size;
     }
     return {};
   }
@@ -147,7 +193,7 @@ class Explainer {
     const Real value = s.sum * ratio;
     const int contract = round_.exactly(value);
     if (!form_.floats) return by_formula(value, s.sum, static_cast<float>(ratio), runtime, contract);
-    const Real error = bias_error_.empty() ? 0.0 : bias_error_[m];
+    const Real error = l_.bias_error.empty() ? 0.0 : l_.bias_error[m];
     const Real real = (s.sum + error) * ratio;
     if (error != 0.0L && round_.contract(real) == runtime) {
       return {Cause::kBiasRounding, real, 0.0L, contract};
@@ -234,9 +280,9 @@ class Explainer {
 
   const QLayer& l_;
   const OnnxForm& form_;
-  const std::vector<double>& bias_error_;
-  const std::vector<golden::Operand>& x_;
+  const std::vector<golden::Operand> x_;
   const QTensorInfo& y_;
+  const std::vector<const Explainer*> producers_;
   Rounding round_;
 };
 
@@ -256,47 +302,13 @@ int64_t LayerComparison::values() const {
 }
 
 NetworkComparison::NetworkComparison(const Graph& graph, const QNetwork& network)
-    : golden_(network), forms_(onnx_forms(graph, network)), bias_error_(network.layers.size()) {
+    : golden_(network), forms_(onnx_forms(graph, network)) {
   for (size_t i = 0; i < network.layers.size(); ++i) {
     LayerComparison layer;
     layer.name = network.layers[i].name;
     layer.op = forms_[i].op.empty() ? to_string(network.layers[i].op) : forms_[i].op;
     layers_.push_back(std::move(layer));
   }
-}
-
-// The runtime's value of the layer's output; for a tensor that only the import has, its part of the
-// Concat that places it.
-std::optional<Int8Tensor> NetworkComparison::runtime_value(size_t layer,
-                                                           const NamedValues& values) const {
-  const QNetwork& net = golden_.network();
-  const int output = net.layers[layer].output;
-  const QTensorInfo& info = net.tensors[static_cast<size_t>(output)];
-  const auto found = values.find(info.name);
-  if (found != values.end()) {
-    if (found->second.shape != Shape{info.channels, info.height, info.width}) {
-      throw_input("value '{}' has the shape [{}], legal is [{}, {}, {}]", info.name,
-                  fmt::join(found->second.shape, ", "), info.channels, info.height, info.width);
-    }
-    return found->second;
-  }
-  for (const QLayer& reader : net.layers) {
-    if (reader.op != QOp::kConcat) continue;
-    const auto whole = values.find(net.tensors[static_cast<size_t>(reader.output)].name);
-    if (whole == values.end()) continue;
-    size_t at = 0;
-    for (const int input : reader.inputs) {
-      const QTensorInfo& part = net.tensors[static_cast<size_t>(input)];
-      const auto size = static_cast<size_t>(part.channels * part.height * part.width);
-      if (input == output) {
-        const auto first = whole->second.data.begin() + static_cast<std::ptrdiff_t>(at);
-        return Int8Tensor({part.channels, part.height, part.width},
-                          std::vector<int8_t>(first, first + static_cast<std::ptrdiff_t>(size)));
-      }
-      at += size;
-    }
-  }
-  return std::nullopt;
 }
 
 void NetworkComparison::add(const NamedValues& values) {
@@ -307,30 +319,43 @@ void NetworkComparison::add(const NamedValues& values) {
 
   std::vector<Int8Tensor> forced(net.tensors.size());
   forced[static_cast<size_t>(net.input)] = input->second;
+  std::array<bool, kCauses> occurred{};
+  std::deque<Explainer> explainers;
+  std::vector<const Explainer*> hidden(net.tensors.size(), nullptr);  // producers without runtime value
   for (size_t i = 0; i < net.layers.size(); ++i) {
     const QLayer& layer = net.layers[i];
     const auto out = static_cast<size_t>(layer.output);
+    const QTensorInfo& info = net.tensors[out];
     std::vector<golden::Operand> x;
+    std::vector<const Explainer*> producers;
     for (const int t : layer.inputs) {
       x.push_back({net.tensors[static_cast<size_t>(t)], forced[static_cast<size_t>(t)]});
+      producers.push_back(hidden[static_cast<size_t>(t)]);
     }
-    Int8Tensor computed = golden::run_layer(layer, net.tensors[out], x);
-    std::optional<Int8Tensor> runtime = runtime_value(i, values);
-    if (!runtime.has_value()) {
+    Int8Tensor computed = golden::run_layer(layer, info, x);
+    const Explainer& explainer =
+        explainers.emplace_back(layer, forms_[i], std::move(x), info, std::move(producers));
+    const auto runtime = values.find(info.name);
+    if (runtime == values.end()) {
       forced[out] = std::move(computed);
+      hidden[out] = &explainer;
       continue;
     }
+    if (runtime->second.shape != computed.shape) {
+      throw_input("value '{}' has the shape [{}], legal is [{}]", info.name,
+                  fmt::join(runtime->second.shape, ", "), fmt::join(computed.shape, ", "));
+    }
     LayerComparison& comparison = layers_[i];
-    const Explainer explainer(layer, forms_[i], bias_error_[i], x, net.tensors[out]);
     for (size_t v = 0; v < computed.data.size(); ++v) {
-      const int mine = computed.data[v], theirs = runtime->data[v];
+      const int mine = computed.data[v], theirs = runtime->second.data[v];
       Verdict verdict{Cause::kEqual, 0.0L, 0.0L, mine};
       if (mine != theirs) verdict = explainer.explain(v, mine, theirs);
       ++comparison.count[static_cast<size_t>(verdict.cause)];
+      occurred[static_cast<size_t>(verdict.cause)] = true;
       comparison.widest_bound =
           std::max(comparison.widest_bound, static_cast<double>(verdict.bound));
       if (verdict.cause == Cause::kUnexplained && comparison.first_unexplained.empty()) {
-        const Pixel p = pixel_of(net.tensors[out], v);
+        const Pixel p = pixel_of(info, v);
         comparison.first_unexplained = fmt::format(
             "layer '{}' ({}), image {}, channel {} at ({}, {}): golden {}, the runtime {}, in real "
             "numbers {:.9g} and zero point {}",
@@ -338,13 +363,22 @@ void NetworkComparison::add(const NamedValues& values) {
             static_cast<double>(verdict.value), layer.output_zero_point);
       }
     }
-    forced[out] = std::move(*runtime);
+    forced[out] = runtime->second;
   }
 
   const Int8Tensor alone = golden_.run_output(input->second);
   const Int8Tensor& theirs = forced[static_cast<size_t>(net.output)];
+  std::string causes;
+  for (size_t c = 1; c < kCauses; ++c) {
+    if (!occurred[c]) continue;
+    causes += fmt::format("{}{}", causes.empty() ? "" : "+", to_string(static_cast<Cause>(c)));
+  }
   for (size_t v = 0; v < alone.data.size(); ++v) {
-    output_differences_ += alone.data[v] != theirs.data[v] ? 1 : 0;
+    const int difference = std::abs(alone.data[v] - theirs.data[v]);
+    if (difference == 0) continue;
+    ++output_differences_;
+    ++output_causes_[causes];
+    largest_output_difference_ = std::max(largest_output_difference_, difference);
   }
   output_values_ += static_cast<int64_t>(alone.data.size());
   ++images_;

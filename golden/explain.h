@@ -7,7 +7,6 @@
 #include <array>
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,8 +41,9 @@ struct LayerComparison {
 using NamedValues = std::map<std::string, Int8Tensor>;
 
 // Teacher forcing: every layer gets the runtime's values as its inputs, so that one layer's tie does
-// not excuse the next. A tensor that the runtime's file does not have (made by the importer) is
-// compared through the Concat that places it, else computed by golden.
+// not excuse the next. A tensor of which the runtime has no integers (floats that pass on to max pooling
+// or Concat before they are quantised) is computed by golden, and a difference behind it is explained by
+// the values that it may stand for.
 class NetworkComparison {
  public:
   // graph: what `network` was imported from. Throws InputError as Golden.
@@ -58,15 +58,17 @@ class NetworkComparison {
   int64_t images() const { return images_; }
   int64_t output_values() const { return output_values_; }
   int64_t output_differences() const { return output_differences_; }
+  int largest_output_difference() const { return largest_output_difference_; }  // in output steps
+  // Of those, by the causes that occurred in some layer of that image, "fp32_tie+multiplier_width".
+  const std::map<std::string, int64_t>& output_causes() const { return output_causes_; }
 
  private:
-  std::optional<Int8Tensor> runtime_value(size_t layer, const NamedValues& values) const;
-
   Golden golden_;
   std::vector<OnnxForm> forms_;
-  std::vector<std::vector<double>> bias_error_;  // per layer and channel, in accumulator units
   std::vector<LayerComparison> layers_;
   int64_t images_ = 0, output_values_ = 0, output_differences_ = 0;
+  int largest_output_difference_ = 0;
+  std::map<std::string, int64_t> output_causes_;
 };
 
 }  // namespace aap

@@ -102,7 +102,12 @@ std::vector<OnnxForm> onnx_forms(const Graph& graph, const QNetwork& network) {
   std::vector<OnnxForm> forms;
   for (const QLayer& layer : network.layers) {
     OnnxForm form;
-    const auto found = by_name.find(layer.name);
+    auto found = by_name.find(layer.name);
+    // A node that two QuantizeLinear read becomes two layers, the second with a number.
+    const size_t bar = layer.name.rfind('_');
+    if (found == by_name.end() && bar != std::string::npos) {
+      found = by_name.find(layer.name.substr(0, bar));
+    }
     if (found != by_name.end()) {
       form.op = found->second->op;
       form.floats = form.op.rfind("QLinear", 0) != 0 && form.op != "QGemm";

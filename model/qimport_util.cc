@@ -215,9 +215,12 @@ void QImporter::fold_bias(QLayer& layer, const std::vector<double>& bias,
                   folded, INT32_MIN, INT32_MAX);
     }
     layer.bias.push_back(static_cast<int32_t>(folded));
-    layer.bias_error = std::max(layer.bias_error, std::fabs(bias[m] - rounded));
+    layer.bias_error.push_back(bias[m] - rounded);
     layer.requant.push_back(requantisation_of(sx, scales[m], sy));
   }
+  const bool whole = std::all_of(layer.bias_error.begin(), layer.bias_error.end(),
+                                 [](double e) { return e == 0.0; });
+  if (whole) layer.bias_error.clear();
 }
 
 int QImporter::emit_base(const Pending& p, const QParams& out, const std::string& tensor) {

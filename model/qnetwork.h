@@ -65,9 +65,9 @@ struct QLayer {
   // kConv: per output channel, M entries; with the input zero point folded in
   // (bias[m] = b[m] - zx * sum of w[m]), so that padding reads zx.
   std::vector<int32_t> bias;
-  // kConv: the largest distance, over the channels, between the file's bias in units of sx * sw and
-  // the integer b above; 0 where the file states integers at that scale.
-  double bias_error = 0.0;
+  // kConv: per output channel, the file's bias in units of sx * sw less the integer b above, at most a
+  // half either way; empty where the file states integers at that scale.
+  std::vector<double> bias_error;
   // kConv: M entries. kAveragePool: entry n - 1 is for a window of n counted values. kIdentity: one
   // entry, applied to (x - zx). kMaxPool: none.
   std::vector<Requantisation> requant;

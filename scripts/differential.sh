@@ -2,18 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # Golden against ONNX Runtime on seeded random quantised graphs of one to five layers: every value of every
 # layer equal, or explained and counted by cause (docs/numerics.md). Needs scripts/setup.sh --oracle once.
-#   scripts/differential.sh [--count 200] [--seed 1] [--rtl N] [--json FILE]
+#   scripts/differential.sh [--count 200] [--seed 1] [--form both|qlinear|qdq] [--rtl N] [--json FILE]
 #                           [--build DIR] [--out DIR]
 #   scripts/differential.sh --unsupported [--seed 1]     forms that must be refused
 # Graph i has the seed SEED + i. --rtl N: the first N graphs that fit also run on the Verilated board
 # configuration. A failing graph is kept in OUT/FORM_SEED, with what ONNX Runtime computed for it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-count=200 seed=1 rtl=0 json= build=build out= unsupported=0
+count=200 seed=1 form=both rtl=0 json= build=build out= unsupported=0
 while [ $# -gt 0 ]; do
   case $1 in
     --unsupported) unsupported=1; shift; continue ;;
-    --count|--seed|--rtl|--json|--build|--out)
+    --count|--seed|--form|--rtl|--json|--build|--out)
       [ $# -ge 2 ] || { echo "differential.sh: $1 needs a value" >&2; exit 2; }
       printf -v "${1#--}" %s "$2"; shift 2 ;;
     *) echo "differential.sh: unknown argument $1" >&2; exit 2 ;;
@@ -33,7 +33,7 @@ fi
 folder=$out/seed_$seed
 rm -rf "$folder"
 mkdir -p "$folder"
-"$tool" generate --out "$folder" --count "$count" --seed "$seed" >"$folder/list"
+"$tool" generate --out "$folder" --count "$count" --seed "$seed" --form "$form" >"$folder/list"
 xargs -a "$folder/list" -d '\n' "$python" scripts/ort_run.py
 status=0
 arguments=(--rtl "$rtl")

@@ -422,7 +422,8 @@ BOOST_AUTO_TEST_CASE(qdq_convolution_with_two_readers) {
       for (size_t i = 0; i < 18; ++i) sum += l->weights.data[m * 18 + i];
       BOOST_TEST(l->bias[m] == integers[m] - 3 * sum);
     }
-    BOOST_TEST(std::fabs(l->bias_error - 0.2) < 1e-6);
+    BOOST_REQUIRE_EQUAL(l->bias_error.size(), 3U);
+    BOOST_TEST(std::fabs(l->bias_error[2] + 0.2) < 1e-6);
   }
   BOOST_TEST((n.layers[2].op == QOp::kAdd && n.layers[2].lo == -128 && n.layers[2].hi == 10));
 }

@@ -19,21 +19,22 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct Arguments {
-  std::string out, config = "configs/board.yaml", json, list;
+  std::string out, form = "both", config = "configs/board.yaml", json, list;
   uint32_t seed = 1;
   int64_t count = 200, images = 0, rtl = 0;
-  bool layers = false;
+  bool layers = false, equal = false;
   std::vector<std::string> folders;
 };
 
 constexpr int64_t kImages = 3;
 
-// One folder a graph, FORM_SEED.
+// One folder a graph, FORM_SEED; even seeds are QDQ graphs unless a form is given.
 int generate(const Arguments& a) {
   for (int64_t i = 0; i < a.count; ++i) {
     const uint32_t seed = a.seed + static_cast<uint32_t>(i);
-    const Graph graph = random_qlinear_graph(seed);
-    const std::string folder = fmt::format("{}/qlinear_{}", a.out, seed);
+    const bool qdq = a.form == "qdq" || (a.form == "both" && seed % 2 == 0);
+    const Graph graph = qdq ? random_qdq_graph(seed) : random_qlinear_graph(seed);
+    const std::string folder = fmt::format("{}/{}_{}", a.out, qdq ? "qdq" : "qlinear", seed);
     write_case(folder, graph, random_inputs(graph, seed, kImages));
     fmt::print("{}\n", folder);
   }
@@ -45,7 +46,8 @@ std::string repeat_command(const std::string& folder) {
   const std::string name = std::filesystem::path(folder).filename().string();
   const size_t bar = name.rfind('_');
   if (bar == std::string::npos) return "";
-  return fmt::format("scripts/differential.sh --seed {} --count 1", name.substr(bar + 1));
+  return fmt::format("scripts/differential.sh --form {} --seed {} --count 1", name.substr(0, bar),
+                     name.substr(bar + 1));
 }
 
 // Empty when RTL equals golden on image 0, or the compiler's reason; throws on a difference.
@@ -98,9 +100,16 @@ void add(const CaseResult& r, bool layers, Summary& s) {
             {"input_values", r.input_values},
             {"output_values", r.output_values},
             {"output_differences", r.output_differences},
+            {"largest_output_difference", r.largest_output_difference},
+            {"output_differences_by_cause", r.output_causes},
+            {"stored_oracle_values", r.stored_values},
+            {"stored_oracle_differences", r.stored_differences},
             {"certified_differing_accumulators", r.certificate.differing()},
             {"certified_reachable_accumulators", r.certificate.reachable()},
+            {"total", Json::object()},
             {"layers", Json::array()}};
+  j["total"]["values"] = r.total.values();
+  j["total"].update(counts(r.total));
   for (const LayerComparison& l : r.layers) {
     Json row = {{"name", l.name}, {"op", l.op}, {"values", l.values()}};
     row.update(counts(l));
@@ -124,6 +133,10 @@ int compare(const Arguments& a) {
     try {
       const CaseResult r = compare_case(folder, a.images);
       failure = r.first_failure;
+      const int64_t differing = r.total.values() - r.total.of(Cause::kEqual);
+      if (failure.empty() && a.equal && differing != 0) {
+        failure = fmt::format("{} of {} values differ", differing, r.total.values());
+      }
       if (r.refused.empty()) add(r, a.layers, s);
       if (failure.empty() && s.rtl_equal < a.rtl) {
         (run_rtl(folder, *config).empty() ? s.rtl_equal : s.rtl_refused) += 1;
@@ -145,7 +158,8 @@ int compare(const Arguments& a) {
   }
   fmt::print("; {} input values; end to end {} of {} output values differ; {} graphs failed\n",
              s.input_values, s.output_differences, s.output_values, s.failures);
-  fmt::print("layers:");
+  fmt::print("largest fp32 error bound that an explanation used: {:.3g} output steps\nlayers:",
+             s.total.widest_bound);
   for (const auto& [op, n] : s.operators) fmt::print(" {} {}", op, n);
   fmt::print("\n");
   if (a.rtl > 0) {
@@ -215,6 +229,7 @@ int run(int argc, char** argv) {
   make->add_option("--out", a.out)->required();
   make->add_option("--count", a.count)->check(CLI::Range(int64_t{1}, int64_t{1000000}));
   make->add_option("--seed", a.seed);
+  make->add_option("--form", a.form)->check(CLI::IsMember({"both", "qlinear", "qdq"}));
   auto* check = app.add_subcommand("compare", "compare golden with ONNX Runtime's values");
   check->add_option("folders", a.folders);
   check->add_option("--list", a.list, "file of folders, one a line");
@@ -222,6 +237,7 @@ int run(int argc, char** argv) {
   check->add_option("--rtl", a.rtl, "graphs that also run in RTL");
   check->add_option("--config", a.config);
   check->add_option("--json", a.json, "file for the counts");
+  check->add_flag("--equal", a.equal, "nothing may differ, explained or not");
   check->add_flag("--layers", a.layers, "counts of each layer in the JSON file");
   auto* refuse = app.add_subcommand("unsupported", "unsupported forms must be refused");
   refuse->add_option("--out", a.out)->required();

@@ -83,6 +83,7 @@ class GraphBuilder {
 
 // Every graph is a pure function of its seed.
 Graph random_qlinear_graph(uint32_t seed);
+Graph random_qdq_graph(uint32_t seed);
 
 // A graph of a form that the project does not support, and what it is called. `kind` is
 // 0 .. unsupported_kinds() - 1. The bytes are an ONNX file.

@@ -22,7 +22,11 @@ struct CaseResult {
   std::vector<LayerComparison> layers;
   int64_t images = 0;
   int64_t input_values = 0, input_differences = 0;  // of QuantizeLinear at the input
+  int64_t result_values = 0, result_differences = 0;  // the graph's output against its own integers
   int64_t output_values = 0, output_differences = 0;  // end to end
+  int largest_output_difference = 0;                  // in output steps
+  std::map<std::string, int64_t> output_causes;       // NetworkComparison::output_causes
+  int64_t stored_values = 0, stored_differences = 0;  // ONNX Runtime against expected.npy, if there
   Certificate certificate;
   // A layer that the certificate calls exact and that differs nevertheless.
   std::string certificate_broken;
@@ -40,7 +44,8 @@ class RuntimeValues {
   int64_t images() const { return images_; }
   NamedValues image(const QNetwork& network, int64_t index) const;
   const Constant& input() const { return input_; }
-  const std::map<std::string, Constant>& all() const { return values_; }
+  // A value as the runtime gave it, [images, ...]; InputError when it has none of that name.
+  const Constant& value(const std::string& name) const;
 
  private:
   Constant input_;

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Whole networks on real inputs, golden against ONNX Runtime, every value of every layer: the reference network
+# with and without `quantize --exact`, and the int8 networks of ../shared/real where that folder is.
+#   scripts/oracle.sh [--images 1000] [--json FILE] [--build DIR] [--out DIR]
+# Fails where a value of the exact network differs, one of the others is unexplained, or ONNX Runtime does not
+# repeat the outputs stored beside a network. docs/results/oracle.json: --json docs/results/oracle.json.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+images=1000 json= build=build out=out/oracle
+while [ $# -gt 0 ]; do
+  case $1 in
+    --images|--json|--build|--out)
+      [ $# -ge 2 ] || { echo "oracle.sh: $1 needs a value" >&2; exit 2; }
+      printf -v "${1#--}" %s "$2"; shift 2 ;;
+    *) echo "oracle.sh: unknown argument $1" >&2; exit 2 ;;
+  esac
+done
+python=.venv/bin/python
+[ -x "$python" ] || { echo "SKIPPED: no ONNX Runtime here; scripts/setup.sh --oracle installs it"; exit 77; }
+for tool in aap aap-differential; do
+  [ -x "$build/bin/$tool" ] || { echo "oracle.sh: $build/bin/$tool is missing" >&2; exit 2; }
+done
+real=../shared/real
+
+rm -rf "$out"
+mkdir -p "$out"
+network=networks/fashion_mnist_4of16.onnx
+"$build/bin/aap" quantize "$network" -o "$out/fashion_mnist_4of16_exact.onnx" --exact
+"$build/bin/aap" check "$out/fashion_mnist_4of16_exact.onnx" --exact | tail -n 1
+"$build/bin/aap" quantize "$network" -o "$out/fashion_mnist_4of16.onnx"
+"$python" scripts/oracle_cases.py "$out" --fashion "$out/fashion_mnist_4of16_exact.onnx" "$images" >"$out/exact"
+"$python" scripts/oracle_cases.py "$out" --fashion "$out/fashion_mnist_4of16.onnx" "$images" >"$out/list"
+if [ -d "$real" ]; then
+  "$python" scripts/oracle_cases.py "$out" "$real" "$images" >>"$out/list"
+else
+  echo "SKIPPED: the networks of $real, which is not there"
+fi
+cat "$out/exact" "$out/list" | xargs -d '\n' "$python" scripts/ort_run.py
+status=0
+"$build/bin/aap-differential" compare --list "$out/exact" --equal --layers --json "$out/exact.json" || status=1
+"$build/bin/aap-differential" compare --list "$out/list" --layers --json "$out/list.json" || status=1
+if [ -n "$json" ]; then
+  command="scripts/oracle.sh --images $images --json $json" "$python" - "$out" "$json" <<'PYTHON'
+import datetime, importlib.metadata, json, os, subprocess, sys
+out, target = sys.argv[1:]
+def load(name):
+    with open(os.path.join(out, name)) as file:
+        return json.load(file)
+exact, others = load("exact.json"), load("list.json")
+result = {"command": os.environ["command"],
+          "tools": {"onnxruntime": importlib.metadata.version("onnxruntime"),
+                    "g++": subprocess.run(["g++", "-dumpfullversion"], capture_output=True, text=True).stdout.strip()},
+          "date": datetime.date.today().isoformat(),
+          "networks": exact.pop("cases") + others.pop("cases")}
+temporary = target + ".part"
+with open(temporary, "w") as file:
+    json.dump(result, file, indent=1)
+    file.write("\n")
+os.replace(temporary, target)
+PYTHON
+fi
+exit "$status"
