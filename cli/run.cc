@@ -10,6 +10,7 @@
 #include "golden/golden.h"
 #include "model/float_executor.h"
 #include "model/qimport.h"
+#include "verif/compare_model.h"
 #include "verif/evaluate.h"
 
 namespace aap::cli {
@@ -20,7 +21,7 @@ struct RunArguments {
   int64_t images = 0, first = 0;
   int jobs = default_threads();
   uint32_t seed = 1;
-  bool json = false, per_layer = false;
+  bool json = false, per_layer = false, compare_model = false;
   verif::SessionOptions session;
   DataOptions data;
 };
@@ -139,9 +140,12 @@ int run_model(const RunArguments& a) {
   ModelOptions options;
   options.read_latency = a.session.memory.read_latency;
   options.write_latency = a.session.memory.write_latency;
+  options.cycles_per_beat = a.session.memory.cycles_per_beat;
+  options.shared_bandwidth = a.session.memory.shared_bandwidth;
   uint64_t values = 0, mismatches = 0, cycles = 0;
   int64_t correct = 0;
   Json layers = Json::array();
+  CycleCounts counts;
   std::string first_difference;
   for (int64_t i = 0; i < n; ++i) {
     const Int8Tensor input = quantise_input(l.network, &data.pixels[static_cast<size_t>((a.first + i) * size)]);
@@ -172,9 +176,10 @@ int run_model(const RunArguments& a) {
     correct += argmax(out) == data.labels[static_cast<size_t>(a.first + i)];
     cycles += r.cycles;
     if (i == 0) {
+      counts = r.counts;
       uint64_t before = 0;
       for (size_t k = 0; k < l.program.layers.size(); ++k) {
-        const uint64_t end = std::max(before, r.layers.at(k).last_cycle);
+        const uint64_t end = std::max(before, r.layers.at(k).written);
         layers.push_back(layer_json(l.program.layers[k], l.program, end - before, l.config.multipliers()));
         before = end;
       }
@@ -187,6 +192,9 @@ int run_model(const RunArguments& a) {
   j["accuracy"] = 100.0 * static_cast<double>(correct) / static_cast<double>(n);
   j["cycles"] = cycles;
   j["cycles_per_image"] = cycles / static_cast<uint64_t>(n);
+  j["mac_use"] = static_cast<double>(kept_macs(l.program)) * static_cast<double>(n) /
+                 (static_cast<double>(cycles) * l.config.multipliers());
+  for (const CycleCause& cause : kCycleCauses) j[cause.key] = counts.*cause.member;
   j["layers"] = layers;
   if (!first_difference.empty()) j["first_mismatch"] = first_difference;
   if (a.json) {
@@ -207,12 +215,19 @@ int run_rtl(RunArguments& a) {
   const int64_t n = image_count(a, data, 1);
   a.session.seed = a.seed;
   a.session.memory.seed = a.seed;
+  verif::ModelOf compare;
+  if (a.compare_model) {
+    if (!verif::model_applies(a.session.memory)) throw_input("--compare-model: the cycle model knows no --stall-percent; legal is 0");
+    compare = [&](const verif::JobResult& job, const verif::BusRecord& bus) {
+      return verif::compare_with_model(l.program, l.config, a.session.memory, job, &bus);
+    };
+  }
   ProgressLine progress("RTL images");
   const verif::Evaluation e = verif::evaluate_rtl(
       l.program, l.config, data, a.first, n, a.jobs, a.session,
       [&](const uint8_t* pixels) { return quantise_input(l.network, pixels); },
       [&](const Int8Tensor& input) { return golden.run(input); },
-      [&](int64_t d, int64_t t) { progress(d, t); });
+      [&](int64_t d, int64_t t) { progress(d, t); }, compare);
   const uint64_t cycles = e.total_cycles / static_cast<uint64_t>(n);
   const double use = static_cast<double>(kept_macs(l.program)) / (static_cast<double>(cycles) * l.config.multipliers());
   Json j = base_result(a, e.images);
@@ -232,6 +247,7 @@ int run_rtl(RunArguments& a) {
   for (size_t k = 0; k < l.program.layers.size(); ++k) {
     j["layers"].push_back(layer_json(l.program.layers[k], l.program, e.layers.at(k).cycles, l.config.multipliers()));
   }
+  if (a.compare_model) j["model_difference"] = e.model_difference;
   const std::string difference =
       e.first_mismatch ? fmt::format("image {} {}", e.first_mismatch_image, e.first_mismatch->to_string()) : "";
   if (!difference.empty()) j["first_mismatch"] = difference;
@@ -247,7 +263,9 @@ int run_rtl(RunArguments& a) {
     fmt::print(stderr, "aap: first mismatch: {}\naap: repeat with: aap run {} --engine rtl --network {} --config {} --first {} --images 1 --seed {}\n",
                difference, a.file, a.network, a.config, e.first_mismatch_image, a.seed);
   }
-  return e.mismatches == 0 ? kOk : kMismatch;
+  if (!e.model_difference.empty()) fmt::print(stderr, "aap: cycle model differs from RTL: {}\n", e.model_difference);
+  else if (a.compare_model && !a.json) fmt::print("cycle model: the same cycles, counters and bus events\n");
+  return e.mismatches == 0 && e.model_difference.empty() ? kOk : kMismatch;
 }
 
 }  // namespace
@@ -270,7 +288,9 @@ void add_run(CLI::App& app, Action& action) {
   sub->add_option("--read-latency", a->session.memory.read_latency, "cycles")->check(CLI::Range(1, 100000))->capture_default_str();
   sub->add_option("--write-latency", a->session.memory.write_latency, "cycles")->check(CLI::Range(1, 100000))->capture_default_str();
   sub->add_option("--stall-percent", a->session.memory.stall_percent, "random stalls of the memory (rtl)")->check(CLI::Range(0, 95))->capture_default_str();
-  sub->add_flag("--shared-bandwidth", a->session.memory.shared_bandwidth, "reads and writes share one beat per cycle (rtl)");
+  sub->add_option("--cycles-per-beat", a->session.memory.cycles_per_beat, "of each channel of the memory")->check(CLI::Range(1, 1000))->capture_default_str();
+  sub->add_flag("--shared-bandwidth", a->session.memory.shared_bandwidth, "reads and writes share them");
+  sub->add_flag("--compare-model", a->compare_model, "compare every cycle with the cycle model, and say where they part (rtl)");
   sub->add_option("--trace", a->session.trace.path, "FST wave file; a .gtkw view is written beside it (rtl)");
   sub->add_option("--trace-from", a->session.trace.first_cycle, "first cycle traced")->capture_default_str();
   sub->add_option("--trace-to", a->session.trace.last_cycle, "last cycle traced");

@@ -12,16 +12,31 @@
 #include "compile/gen/isa.h"
 #include "compile/program.h"
 #include "spec/config.h"
+#include "spec/cycle_counts.h"
 
 namespace aap {
 
+// What an observer of the bus sees: the handshake of an address, of the last beat of a burst, of a response.
+struct BusEvent {
+  enum class Kind { kReadAddress, kReadLast, kWriteAddress, kWriteLast, kWriteResponse };
+  uint64_t cycle = 0;  // 0 is the first that CYCLES counts
+  Kind kind = Kind::kReadAddress;
+  uint32_t address = 0, beats = 0;  // of the burst
+  uint32_t layer = 0;               // 0xffff: descriptors
+};
+
 struct ModelOptions {
   bool timing = true;             // false: results only, in token order, cycles are 0
+  bool values = true;             // false: cycles only; buffers, memory and hazards are left alone
   int read_latency = 20;          // cycles from an address to its first data beat
   int write_latency = 20;         // cycles from a burst's last data beat to its response
   int cycles_per_beat = 1;        // each channel moves one beat per this many cycles
   bool shared_bandwidth = false;  // reads and writes together move that many
+  bool every_cycle = false;       // pass no stretch of cycles in one go; slower, the same result
   bool record_writes = false;     // fill ModelResult::writes
+  // Called for each event on the bus, in the order of cycles.
+  std::function<void(const BusEvent&)> on_bus;
+  uint64_t describe_cycle = ~uint64_t{0};  // fill ModelResult::description in this cycle
   // Called now and then: cycle, descriptors taken by units, descriptors in the program.
   std::function<void(uint64_t, uint32_t, uint32_t)> progress;
 };
@@ -29,10 +44,10 @@ struct ModelOptions {
 // Cycle counts of one layer; index in ModelResult::layers = layer number of the descriptors.
 struct LayerCycles {
   bool used = false;         // a descriptor of this layer ran
-  uint64_t first_cycle = 0;  // first descriptor taken by a unit
+  uint64_t first_cycle = 0;  // first descriptor begun by a unit
   uint64_t last_cycle = 0;   // last unit finished, write responses included
-  uint64_t exec_cycles = 0;  // rows issued
-  uint64_t stall_load = 0, stall_store = 0, stall_requant = 0;
+  uint64_t written = 0;      // cycles until its last write response, that cycle included; 0: it wrote nothing
+  CycleCounts counts;        // stall_empty is of no layer
   uint64_t read_bytes = 0, write_bytes = 0;  // on the bus, without descriptor fetches
 };
 
@@ -44,10 +59,9 @@ struct WriteEvent {
 };
 
 struct ModelResult {
-  uint64_t cycles = 0;  // from start to idle, or to the fault
+  uint64_t cycles = 0;  // the register CYCLES; to the fault if there was one
   std::vector<LayerCycles> layers;
-  uint64_t exec_cycles = 0, stall_load = 0, stall_store = 0, stall_requant = 0;
-  uint64_t stall_empty = 0;  // cycles minus the four above
+  CycleCounts counts;   // as the registers; add up to cycles
   uint64_t read_bytes = 0, write_bytes = 0, fetch_bytes = 0;
   isa::Error error = isa::Error::kNone;
   uint32_t error_address = 0;  // as docs/isa.md says for the code
@@ -58,6 +72,7 @@ struct ModelResult {
   std::vector<std::string> hazards;
   uint64_t hazard_count = 0;
   std::vector<WriteEvent> writes;
+  std::string description;  // what each unit is at in options.describe_cycle
 
   bool ok() const { return error == isa::Error::kNone && hazard_count == 0; }
 };

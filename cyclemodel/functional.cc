@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The program without a clock: units take descriptors in turn as tokens and queues allow.
+#include <algorithm>
 #include <array>
 #include <deque>
 
@@ -36,15 +37,23 @@ class FunctionalRun : Scheduler {
         fetched_ = true;
       }
       if (head_.unit != Unit::kFetch) {
-        auto& queue = queues_[static_cast<size_t>(head_.unit)];
-        if (queue.size() >= static_cast<size_t>(config_.queue_depth)) return moved;
-        queue.push_back(head_);
+        if (next_ - oldest() >= 4 * static_cast<uint32_t>(config_.queue_depth)) return moved;
+        queues_[static_cast<size_t>(head_.unit)].push_back(head_);
       }
       ++next_;
       fetched_ = false;
       moved = true;
     }
     return moved;
+  }
+
+  // The first descriptor that its unit has not taken: it and all after it are in the ring.
+  uint32_t oldest() const {
+    uint32_t number = next_;
+    for (const auto& queue : queues_) {
+      if (!queue.empty()) number = std::min(number, queue.front().number);
+    }
+    return number;
   }
 
   bool try_unit(std::deque<Command>& queue) {
@@ -65,8 +74,8 @@ class FunctionalRun : Scheduler {
     l.used = true;
     if (c.unit == Unit::kExec) {
       const uint64_t rows = c.pixels() * c.steps * c.keep;
-      l.exec_cycles += rows;
-      result_.exec_cycles += rows;
+      l.counts.exec_cycles += rows;
+      result_.counts.exec_cycles += rows;
       return;
     }
     const uint64_t bytes = run_bytes(c, config_) * run_count(c);

@@ -16,8 +16,9 @@ Scheduler::Scheduler(const Program& program, const Config& config, std::vector<u
       config_(config),
       options_(options),
       result_(result),
-      machine_(config, program.base, memory, order_),
-      memory_(memory) {}
+      memory_(memory) {
+  if (options.values) machine_.emplace(config, program.base, memory, order_);
+}
 
 uint32_t Scheduler::descriptor_address(uint32_t number) const {
   return program_.descriptor_address + number * isa::kDescriptorBytes;
@@ -52,7 +53,8 @@ bool Scheduler::begin(const Command& command, Running& running) {
   running.command = command;
   running.sequence = order_.begin(command);
   running.knew = order_.seen(command.unit);
-  if (const Fault fault = machine_.run(command, running.sequence)) {
+  if (!machine_) return true;
+  if (const Fault fault = machine_->run(command, running.sequence)) {
     fail(fault.code, fault.address,
          fmt::format("{} {} of layer {}, at {}", isa::to_string(command.opcode), command.number,
                      command.layer, fault.address));
@@ -96,11 +98,12 @@ LayerCycles& Scheduler::layer(uint32_t number) {
 }
 
 void Scheduler::finish() {
+  if (!machine_) return;
   if (!failed() && !order_.left().empty()) {
-    machine_.hazard(fmt::format("tokens left at the end: {}", order_.left()));
+    machine_->hazard(fmt::format("tokens left at the end: {}", order_.left()));
   }
-  result_.hazards = machine_.hazards();
-  result_.hazard_count = machine_.hazard_count();
+  result_.hazards = machine_->hazards();
+  result_.hazard_count = machine_->hazard_count();
 }
 
 }  // namespace cyclemodel
@@ -123,6 +126,7 @@ ModelResult run_model(const Program& program, const Config& config, std::vector<
   if (options.read_latency < 1 || options.write_latency < 1 || options.cycles_per_beat < 1) {
     throw_input("model options: latencies and cycles_per_beat must be at least 1");
   }
+  if (!options.timing && !options.values) throw_input("model options: neither timing nor values are asked for");
   ModelResult result;
   result.layers.resize(program.layers.size());
   if (options.timing) {

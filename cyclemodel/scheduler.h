@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,19 +14,19 @@
 
 namespace aap::cyclemodel {
 
+// A descriptor under way: what its unit knew when it began.
+struct Running {
+  Command command;
+  uint32_t sequence = 0;
+  Seen knew;
+};
+
 class Scheduler {
  public:
   Scheduler(const Program& program, const Config& config, std::vector<uint8_t>& memory,
             const ModelOptions& options, ModelResult& result);
 
  protected:
-  // A descriptor under way: what its unit knew when it began.
-  struct Running {
-    Command command;
-    uint32_t sequence = 0;
-    Seen knew;
-  };
-
   // Reads and checks descriptor `number`; false after a fault.
   bool fetch(uint32_t number, Command& command);
   uint32_t descriptor_address(uint32_t number) const;
@@ -44,7 +45,7 @@ class Scheduler {
   const ModelOptions& options_;
   ModelResult& result_;
   Order order_;
-  Machine machine_;
+  std::optional<Machine> machine_;  // absent: no values
 
  private:
   std::vector<uint8_t>& memory_;

@@ -49,10 +49,10 @@ say "compile for $config"
 
 say "cycle model, one image"
 "$aap" run "$out/pruned.aap" --engine model --network "$out/pruned_int8.onnx" --config "$config" --json >"$out/model.json"
-say "RTL, $images images, every layer compared with golden"
-"$aap" run "$out/pruned.aap" --engine rtl --network "$out/pruned_int8.onnx" --config "$config" --images "$images" --json >"$out/rtl.json"
+say "RTL, $images images, every layer compared with golden, every cycle of the first with the cycle model"
+"$aap" run "$out/pruned.aap" --engine rtl --compare-model --network "$out/pruned_int8.onnx" --config "$config" --images "$images" --json >"$out/rtl.json"
 say "RTL with K = G, 2 images"
-"$aap" run "$out/dense.aap" --engine rtl --network "$out/dense_int8.onnx" --config "$config" --images 2 --json >"$out/rtl_dense.json"
+"$aap" run "$out/dense.aap" --engine rtl --compare-model --network "$out/dense_int8.onnx" --config "$config" --images 2 --json >"$out/rtl_dense.json"
 
 say "report"
 "$aap" report "$out"

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace aap::verif {
@@ -42,9 +43,8 @@ void AxiMemory::drive(Dut& dut, uint64_t cycle) {
   in.arready = !stalled() && reads_.size() < 64;
   in.awready = !stalled() && writes_.size() < 64;
 
-  // Write data: taken also before its address, as AXI allows, only when an address is known here.
-  const bool write_now = !writes_.empty() && cycle >= next_write_cycle_ && !stalled();
-  in.wready = write_now;
+  // Write data is taken from the cycle after its address on.
+  in.wready = !writes_.empty() && cycle >= next_write_cycle_ && !stalled();
 
   // A response once valid stays; the manager may take it whenever it likes.
   if (!(last_in_.bvalid && !last_out_.bready)) {
@@ -61,9 +61,7 @@ void AxiMemory::drive(Dut& dut, uint64_t cycle) {
     in.rvalid = false;
     in.rlast = false;
     in.rresp = 0;
-    const bool blocked_by_write = options_.shared_bandwidth && write_now && last_out_.wvalid;
-    if (!reads_.empty() && cycle >= reads_.front().ready_cycle && cycle >= next_read_cycle_ &&
-        !blocked_by_write && !stalled()) {
+    if (!reads_.empty() && cycle >= reads_.front().ready_cycle && cycle >= next_read_cycle_ && !stalled()) {
       const Burst& burst = reads_.front();
       const MemoryFault* fault = fault_of(false, burst.number);
       if (fault == nullptr || !fault->hang) {
@@ -101,6 +99,10 @@ void AxiMemory::take_address(bool write, uint32_t address, int len, int size, in
   }
   Burst b{address, len + 1, 0, user, cycle + static_cast<uint64_t>(options_.read_latency), 0};
   b.number = write ? write_bursts_++ : read_bursts_++;
+  if (on_bus) {
+    on_bus({cycle, write ? BusEvent::Kind::kWriteAddress : BusEvent::Kind::kReadAddress, address,
+            static_cast<uint32_t>(len + 1), user});
+  }
   (write ? writes_ : reads_).push_back(b);
 }
 
@@ -119,14 +121,21 @@ void AxiMemory::take_write_data(const Dut& dut, uint64_t cycle) {
   }
   ++write_beats_;
   ++burst.done;
-  next_write_cycle_ = cycle + static_cast<uint64_t>(options_.cycles_per_beat);
+  const auto per_beat = static_cast<uint64_t>(options_.cycles_per_beat);
+  next_write_cycle_ = cycle + per_beat;
+  if (options_.shared_bandwidth) next_read_cycle_ = std::max(next_read_cycle_, cycle + 1) + per_beat;
   const bool last = burst.done == burst.beats;
   if (last != dut.out.wlast) complain(fmt::format("W: WLAST wrong in burst 0x{:x}", burst.address));
   if (last) {
     burst.ready_cycle = cycle + static_cast<uint64_t>(options_.write_latency);
+    if (on_bus) on_bus(event_of(BusEvent::Kind::kWriteLast, burst, cycle));
     responses_.push_back(burst);
     writes_.pop_front();
   }
+}
+
+BusEvent AxiMemory::event_of(BusEvent::Kind kind, const Burst& burst, uint64_t cycle) {
+  return {cycle, kind, burst.address, static_cast<uint32_t>(burst.beats), burst.user};
 }
 
 void AxiMemory::check_stability(const Dut& dut) {
@@ -153,22 +162,26 @@ void AxiMemory::sample(const Dut& dut, uint64_t cycle) {
     if (out.arvalid && in.arready) {
       take_address(false, out.araddr, out.arlen, out.arsize, out.arburst, out.aruser, cycle);
     }
-    if (out.wvalid && in.wready) take_write_data(dut, cycle);
-    if (out.awvalid && in.awready) {
-      take_address(true, out.awaddr, out.awlen, out.awsize, out.awburst, out.awuser, cycle);
+    if (in.bvalid && out.bready) {
+      if (on_bus) on_bus(event_of(BusEvent::Kind::kWriteResponse, responses_.front(), cycle));
+      responses_.pop_front();
     }
+    // The read beat first: a write beat of the same cycle delays the next one.
     if (in.rvalid && out.rready) {
       Burst& burst = reads_.front();
       ++read_beats_;
       ++burst.done;
-      next_read_cycle_ = cycle + static_cast<uint64_t>(options_.cycles_per_beat);
+      next_read_cycle_ = std::max(next_read_cycle_, cycle + static_cast<uint64_t>(options_.cycles_per_beat));
       const MemoryFault* fault = fault_of(false, burst.number);
       const bool early = fault != nullptr && fault->early_last && in.rlast;
-      if (burst.done == burst.beats || early) reads_.pop_front();
+      if (burst.done == burst.beats || early) {
+        if (on_bus) on_bus(event_of(BusEvent::Kind::kReadLast, burst, cycle));
+        reads_.pop_front();
+      }
     }
-    if (in.bvalid && out.bready) {
-      if (on_write_response) on_write_response(responses_.front().user, cycle);
-      responses_.pop_front();
+    if (out.wvalid && in.wready) take_write_data(dut, cycle);
+    if (out.awvalid && in.awready) {
+      take_address(true, out.awaddr, out.awlen, out.awsize, out.awburst, out.awuser, cycle);
     }
   }
   last_in_ = in;

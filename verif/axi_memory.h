@@ -13,11 +13,12 @@
 
 namespace aap::verif {
 
+// Without stalls this is the memory of docs/accelerator.md, "Fixed-latency memory".
 struct MemoryOptions {
   int read_latency = 20;   // cycles from address to first data
   int write_latency = 20;  // cycles from last data to response
   int cycles_per_beat = 1;  // bandwidth: each channel moves one beat per this many cycles
-  bool shared_bandwidth = false;  // reads and writes together move one beat per cycle
+  bool shared_bandwidth = false;  // reads and writes together move that many
   int stall_percent = 0;   // chance, per channel and cycle, that the memory does not take or give
   uint32_t seed = 1;
 };
@@ -32,17 +33,23 @@ struct MemoryFault {
   bool hang = false;      // never answers this burst
 };
 
+// What an observer of the bus sees: the handshake of an address, of the last beat of a burst, of a response.
+struct BusEvent {
+  enum class Kind { kReadAddress, kReadLast, kWriteAddress, kWriteLast, kWriteResponse };
+  uint64_t cycle = 0;
+  Kind kind = Kind::kReadAddress;
+  uint32_t address = 0, beats = 0;  // of the burst
+  uint16_t layer = 0;               // ARUSER or AWUSER
+};
+
 class AxiMemory {
  public:
-  // Called for each burst when its response is accepted: layer (awuser), cycle.
-  using WriteObserver = std::function<void(uint16_t layer, uint64_t cycle)>;
-
   AxiMemory(uint32_t base, size_t size, int beat_bytes, const MemoryOptions& options);
 
   std::vector<uint8_t> bytes;            // memory from base
   std::vector<uint32_t> write_cycle;     // per beat: cycle of the last write, 0 never written
   std::vector<MemoryFault> faults;
-  WriteObserver on_write_response;
+  std::function<void(const BusEvent&)> on_bus;
 
   uint64_t read_beats() const { return read_beats_; }
   uint64_t write_beats() const { return write_beats_; }
@@ -66,6 +73,7 @@ class AxiMemory {
     int64_t number = 0;
   };
   bool stalled();
+  static BusEvent event_of(BusEvent::Kind kind, const Burst& burst, uint64_t cycle);
   const MemoryFault* fault_of(bool write, int64_t burst) const;
   bool inside(uint32_t address, size_t size) const;
   void complain(const std::string& text);

@@ -43,7 +43,7 @@ struct Shared {
 Evaluation evaluate_rtl(const Program& program, const Config& config, const Dataset& dataset,
                         int64_t first, int64_t n, int jobs, const SessionOptions& options,
                         const InputOf& input_of, const Reference& reference,
-                        const std::function<void(int64_t, int64_t)>& progress) {
+                        const std::function<void(int64_t, int64_t)>& progress, const ModelOf& model_of) {
   if (first < 0 || n < 1 || first + n > dataset.count()) {
     throw_input("{}: images {}..{} asked for, legal is 0..{}", dataset.name, first, first + n - 1,
                 dataset.count() - 1);
@@ -58,7 +58,10 @@ Evaluation evaluate_rtl(const Program& program, const Config& config, const Data
         const Int8Tensor input = input_of(&dataset.pixels[static_cast<size_t>((first + i) * image_size)]);
         const uint64_t cycles_before = run.session().cycle();
         const auto begin = std::chrono::steady_clock::now();
+        BusRecord bus;
+        if (i == 0 && model_of) bus.attach(run.session());
         const JobResult job = run.run(input);
+        run.session().on_bus = nullptr;
         const double seconds =
             std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
         if (!job.done || job.error != isa::Error::kNone) {
@@ -66,6 +69,7 @@ Evaluation evaluate_rtl(const Program& program, const Config& config, const Data
                                                isa::to_string(job.error), job.error_address));
         }
         const Comparison comparison = run.compare(reference(input));
+        const std::string difference = i == 0 && model_of ? model_of(job, bus) : "";
         const bool correct = argmax_of(run.output()) == dataset.labels[static_cast<size_t>(first + i)];
 
         const std::lock_guard<std::mutex> lock(shared.mutex);
@@ -81,6 +85,7 @@ Evaluation evaluate_rtl(const Program& program, const Config& config, const Data
         if (i == 0) {
           total.job = job;
           total.layers = layer_times(program, job);
+          total.model_difference = difference;
         }
         total.total_cycles += job.cycles;
         total.simulated_cycles += run.session().cycle() - cycles_before;

@@ -19,9 +19,12 @@ using Reference = std::function<std::vector<Int8Tensor>(const Int8Tensor& input)
 // Pixels 0..255 [C,H,W] to the network's input.
 using InputOf = std::function<Int8Tensor(const uint8_t* pixels)>;
 
+// What a cycle model says of the first image's job and bus; empty when it agrees.
+using ModelOf = std::function<std::string(const JobResult& job, const BusRecord& bus)>;
+
 struct LayerTime {
   std::string name;
-  uint64_t cycles = 0;  // from the previous layer's last write response to this one's
+  uint64_t cycles = 0;  // docs/accelerator.md, Counters
 };
 
 struct Evaluation {
@@ -32,6 +35,7 @@ struct Evaluation {
   JobResult job;                  // of the first image
   std::vector<LayerTime> layers;  // of the first image
   uint64_t total_cycles = 0;      // CYCLES of all images
+  std::string model_difference;   // of the first image; empty: none, or not asked for
   uint64_t simulated_cycles = 0;  // clock cycles simulated, register access included
   double simulation_seconds = 0;  // summed over the threads, the simulation alone
   double kcycles_per_second() const {
@@ -44,6 +48,7 @@ struct Evaluation {
 Evaluation evaluate_rtl(const Program& program, const Config& config, const Dataset& dataset,
                         int64_t first, int64_t n, int jobs, const SessionOptions& options,
                         const InputOf& input_of, const Reference& reference,
-                        const std::function<void(int64_t done, int64_t total)>& progress = {});
+                        const std::function<void(int64_t done, int64_t total)>& progress = {},
+                        const ModelOf& model_of = {});
 
 }  // namespace aap::verif

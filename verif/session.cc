@@ -22,8 +22,11 @@ Session::Session(const Config& config, uint32_t base, size_t size, const Session
     write_gtkwave_view(options.trace.path, config);
     tracing_ = true;
   }
-  memory_.on_write_response = [this](uint16_t layer, uint64_t cycle) {
-    job_.layer_end[layer] = cycle - job_.start_cycle;
+  memory_.on_bus = [this](const BusEvent& event) {
+    BusEvent from_start = event;
+    from_start.cycle -= job_.start_cycle;
+    if (event.kind == BusEvent::Kind::kWriteResponse) job_.layer_end[event.layer] = from_start.cycle + 1;
+    if (on_bus) on_bus(from_start);
   };
   reset();
   const uint32_t hash = read_register(isa::reg::kConfigHash);
@@ -77,7 +80,10 @@ void Session::write_register(uint32_t offset, uint32_t value, uint8_t* response)
   in.axil_awvalid = in.axil_wvalid = in.axil_bready = true;
   for (int i = 0; i < 1000; ++i) {
     step();
-    if (dut_->out.axil_awready) in.axil_awvalid = false;
+    if (dut_->out.axil_awready) {
+      in.axil_awvalid = false;
+      write_taken_ = cycle_ - 1;
+    }
     if (dut_->out.axil_wready) in.axil_wvalid = false;
     if (dut_->out.axil_bvalid) {
       in.axil_bready = false;
@@ -126,8 +132,8 @@ void Session::start_job(uint32_t program_address, uint32_t descriptors, uint32_t
   write_register(isa::reg::kWatchdog, watchdog);
   write_register(isa::reg::kDrainLimit, drain_limit);
   job_ = JobResult{};
-  job_.start_cycle = cycle_;
   write_register(isa::reg::kControl, 1);
+  job_.start_cycle = write_taken_ + 1;
 }
 
 JobResult Session::finish_job(uint64_t cycle_limit) {

@@ -36,8 +36,9 @@ struct JobResult {
   bool irq = false;
   uint32_t cycles = 0;           // CYCLES register
   CycleCounts counts;            // its counters, all 0 with perf_counters 0
-  uint64_t start_cycle = 0, end_cycle = 0;  // of the simulation
-  std::map<uint16_t, uint64_t> layer_end;   // cycle of each layer's last write response, from start
+  uint64_t start_cycle = 0, end_cycle = 0;  // of the simulation; start: the first that CYCLES counts
+  // Cycles from start (the first that CYCLES counts) to each layer's last write response, that cycle included.
+  std::map<uint16_t, uint64_t> layer_end;
 };
 
 class Session {
@@ -66,6 +67,8 @@ class Session {
   JobResult finish_job(uint64_t cycle_limit);
 
   uint32_t watchdog = 1000000, drain_limit = 100000;
+  // Events on the bus while a job runs; cycle 0 is the first that CYCLES counts.
+  std::function<void(const BusEvent&)> on_bus;
 
  private:
   void check_health();
@@ -74,8 +77,22 @@ class Session {
   std::unique_ptr<Dut, void (*)(Dut*)> dut_;
   AxiMemory memory_;
   uint64_t cycle_ = 0;
+  uint64_t write_taken_ = 0;  // cycle of the last register write's handshake
   bool tracing_ = false;
   JobResult job_;
+};
+
+// What a job did on the bus. Attach before the job, once per job.
+class BusRecord {
+ public:
+  void attach(Session& session) {
+    events_.clear();
+    session.on_bus = [this](const BusEvent& event) { events_.push_back(event); };
+  }
+  const std::vector<BusEvent>& events() const { return events_; }
+
+ private:
+  std::vector<BusEvent> events_;
 };
 
 }  // namespace aap::verif

@@ -207,10 +207,10 @@ BOOST_AUTO_TEST_CASE(token_deadlock) {
   Case c;
   c.set(kExec, isa::header::kWait, kL2E | kS2E)
       .fails(isa::Error::kTokenDeadlock, descriptor(kExec));
-  // A full queue in front of the descriptor that would give the token.
+  // A full ring in front of the descriptor that would give the token.
   Case full;
   const isa::Descriptor store = full.a.at(kStore);
-  for (int i = 0; i < 5; ++i) {
+  for (int i = 0; i < 16; ++i) {
     full.a.descriptors.insert(full.a.descriptors.begin() + 1, store);
   }
   full.fails(isa::Error::kTokenDeadlock, descriptor(1));

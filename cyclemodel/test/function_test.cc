@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(one_layer_in_every_configuration) {
           const ModelResult r = a.run(options);
           require_clean(r);
           BOOST_TEST(compare(a, l) == 0);
-          BOOST_TEST(r.exec_cycles == cols * 3 * keep);
+          BOOST_TEST(r.counts.exec_cycles == cols * 3 * keep);
         }
       }
     }

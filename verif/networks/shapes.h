@@ -21,4 +21,7 @@ const std::vector<NamedNetwork>& tail_networks();
 // A handful that touches every unit: for the grid of configurations.
 const std::vector<NamedNetwork>& grid_networks();
 
+// One to four layers of any kind on a small image; every configuration takes most of them.
+QNetwork random_network(uint32_t seed);
+
 }  // namespace aap::verif

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compiles a network, runs it on the Verilated accelerator and compares every layer with golden.
+// Compiles a network, runs it on the Verilated accelerator and compares every layer with golden and, where the memory has a fixed
+// latency, every cycle with the cycle model.
 #pragma once
 
 #include <string>
 
 #include "golden/golden.h"
 #include "compile/compile.h"
+#include "verif/compare_model.h"
 #include "verif/networks/shapes.h"
 #include "verif/program_run.h"
 
@@ -25,13 +27,18 @@ inline std::string check_network(const NamedNetwork& named, const Config& config
     NetworkBuilder inputs(seed + 77, network.tensors[0].channels, network.tensors[0].height,
                           network.tensors[0].width);
     const Int8Tensor input = inputs.random_input();
+    BusRecord bus;
+    bus.attach(run.session());
     const JobResult job = run.run(input);
     if (!job.done || job.error != isa::Error::kNone) {
       return named.name + ": accelerator error " + isa::to_string(job.error) + " at " +
              std::to_string(job.error_address);
     }
     const Comparison c = run.compare(Golden(network).run(input));
-    return c.first ? named.name + ": " + c.first->to_string() : "";
+    if (c.first) return named.name + ": " + c.first->to_string();
+    if (!model_applies(session.memory)) return "";
+    const std::string cycles = compare_with_model(program, config, session.memory, job, &bus);
+    return cycles.empty() ? "" : named.name + ": " + cycles;
   } catch (const std::exception& e) {
     return named.name + ": " + e.what();
   }

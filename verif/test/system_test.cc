@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <cstdlib>
+#include <random>
 
 #include "spec/strict_yaml.h"
 #include "verif/test/check_network.h"
@@ -62,6 +63,39 @@ BOOST_AUTO_TEST_CASE(networks_are_bit_exact_with_a_slow_memory) {
   options.memory.write_latency = 90;
   options.memory.shared_bandwidth = true;
   run_all(options, false, false);
+}
+
+// Random networks on random memories without stalls: values, and every cycle as the cycle model says. AAP_TEST_RUNS: how many.
+BOOST_AUTO_TEST_CASE(cycles_are_the_models_on_random_networks_and_memories) {
+  const aap::Config c = config();
+  const char* text = std::getenv("AAP_TEST_RUNS");
+  const auto runs = text == nullptr ? 8U : static_cast<uint32_t>(aap::strict_integer(text, "AAP_TEST_RUNS", "runs"));
+  uint32_t refused = 0;
+  for (uint32_t run = 0; run < runs; ++run) {
+    const uint32_t s = seed() * 1000 + run;
+    std::minstd_rand random(s);
+    const auto pick = [&](std::initializer_list<int> list) { return list.begin()[random() / 64 % list.size()]; };
+    aap::verif::SessionOptions options;
+    options.memory.read_latency = pick({1, 2, 3, 7, 20, 61, 200});
+    options.memory.write_latency = pick({1, 2, 5, 20, 133});
+    options.memory.cycles_per_beat = pick({1, 1, 1, 2, 5});
+    options.memory.shared_bandwidth = pick({0, 1}) != 0;
+    const aap::verif::NamedNetwork named{"random network", "", aap::verif::random_network};
+    try {
+      aap::compile(named.build(s), c);
+    } catch (const aap::InputError&) {
+      ++refused;  // narrow accumulators, small buffers
+      continue;
+    }
+    const std::string difference = aap::verif::check_network(named, c, s, options);
+    BOOST_TEST(difference.empty(), difference << "; read latency " << options.memory.read_latency << ", write latency "
+                                              << options.memory.write_latency << ", cycles per beat "
+                                              << options.memory.cycles_per_beat << ", shared " << options.memory.shared_bandwidth
+                                              << "; repeat with AAP_TEST_CONFIG=configs file of " << c.name << " AAP_TEST_SEED="
+                                              << seed() << " AAP_TEST_RUNS=" << run + 1
+                                              << " build/bin/test_system --run_test=cycles_*");
+  }
+  BOOST_TEST(refused * 2 <= runs, refused << " of " << runs << " random networks were refused");
 }
 
 BOOST_AUTO_TEST_CASE(an_image_after_another_leaves_nothing_behind) {

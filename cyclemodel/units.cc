@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cyclemodel/units.h"
+
+namespace aap::cyclemodel {
+
+void LoadWrites::begin(const Config& config) {
+  const Command& c = running.command;
+  const auto beat = static_cast<uint64_t>(config.beat_bytes());
+  block_beats = static_cast<uint64_t>(config.block_bytes()) / beat;
+  run_beats = run_bytes(c, config) / beat;
+  run = 0;
+  runs = run_count(c);
+  if (c.pre_fill != 0) enter(State::kPre, c.pre_fill);
+  else enter_row();
+}
+
+void LoadWrites::enter_row() {
+  if (running.command.left_fill != 0) return enter(State::kLeft, running.command.left_fill);
+  state = State::kData;
+  left = run_beats;
+}
+
+bool LoadWrites::end_of_plane() {
+  if (run == runs) {
+    state = State::kTake;
+    return true;
+  }
+  if (running.command.pre_fill != 0) enter(State::kPre, running.command.pre_fill);
+  else enter_row();
+  return false;
+}
+
+bool LoadWrites::beat() {
+  if (--left != 0) return false;
+  const Command& c = running.command;
+  switch (state) {
+    case State::kPre:
+      enter_row();
+      return false;
+    case State::kLeft:
+      state = State::kData;
+      left = run_beats;
+      return false;
+    case State::kData:
+      if (c.right_fill != 0) {
+        enter(State::kRight, c.right_fill);
+        return false;
+      }
+      break;
+    case State::kPost:
+      return end_of_plane();
+    default:
+      break;
+  }
+  // The end of a row.
+  ++run;
+  const bool more_rows = c.walks_planes() && run % c.rows != 0;
+  if (more_rows) {
+    enter_row();
+    return false;
+  }
+  if (c.post_fill != 0) {
+    enter(State::kPost, c.post_fill);
+    return false;
+  }
+  return end_of_plane();
+}
+
+ExecUnit::ExecUnit(const Config& config)
+    : tree_(config.lanes == 1 ? 0 : config.lanes == 8 ? 2 : 1),
+      drain_cycles_(static_cast<uint64_t>(config.drain_cycles())) {}
+
+void ExecUnit::take(const Command& command, uint64_t now, uint32_t descriptor_beats) {
+  if (beats_taken == 0) running.command = command;
+  ++beats_taken;
+  if (beats_taken == descriptor_beats / 2) state = State::kWait;
+  if (beats_taken != descriptor_beats) return;
+  beats_taken = 0;
+  whole = true;
+  whole_from = now + 1;
+  if (state == State::kRun) plan();
+}
+
+void ExecUnit::start(uint64_t now) {
+  state = State::kRun;
+  first_row = now + 1;
+  last_row = kNever;
+  if (whole) plan();
+}
+
+// docs/accelerator.md, EXEC: the last row of a pixel waits for the drain of the previous pixel, that of the first pixel for the
+// second half of the descriptor too.
+void ExecUnit::plan() {
+  const uint64_t first_last = std::max({first_row + rows() - 1, next_last_row, whole_from});
+  last_row = first_last + (running.command.pixels() - 1) * std::max(rows(), drain_cycles_);
+}
+
+void ExecUnit::end(uint64_t now) {
+  state = State::kTake;
+  whole = false;
+  next_last_row = now + drain_cycles_;
+  draining = true;
+  drained = running;
+  // docs/accelerator.md, Latencies
+  read_at = now + (running.command.residual ? 14 : 8) + tree_ + drain_cycles_;
+  finished_at = now + 19 + tree_ + drain_cycles_;
+  last_row = kNever;
+}
+
+}  // namespace aap::cyclemodel
