@@ -68,7 +68,8 @@ def run(folder):
     stated = {o.name for o in onnx.load(os.path.join(folder, "graph.onnx")).graph.output}
     kept = [o.name for o in session.get_outputs()
             if o.name in stated or o.type in ("tensor(int8)", "tensor(uint8)")]
-    feed = session.get_inputs()[0].name
+    constants = {t.name for t in model.graph.initializer}  # inputs, too, before IR 4
+    feed = next(i.name for i in session.get_inputs() if i.name not in constants)
     rows = [session.run(kept, {feed: images[i:i + 1]}) for i in range(len(images))]
     os.makedirs(os.path.join(folder, "values"), exist_ok=True)
     index = {}

@@ -113,6 +113,23 @@ BOOST_AUTO_TEST_CASE(the_check_passes_and_fails) {
   refuses("check " + kFloat, "fashion_mnist.onnx");
 }
 
+BOOST_AUTO_TEST_CASE(exact_networks_are_certified) {
+  const std::string exact = files().folder / "exact.onnx";
+  BOOST_TEST(aap("quantize " + files().pruned + " --images 32 --exact -o " + exact).code == 0);
+  BOOST_TEST(aap("check --exact " + exact).code == 0);
+  const Output usual = aap("check --exact --json " + files().int8);
+  BOOST_TEST(usual.code == 1);
+  const auto j = nlohmann::json::parse(usual.out);
+  BOOST_TEST(j["certificate"]["differing"] > 0);
+  BOOST_TEST(j["certificate"]["layers"].size() == 18U);
+  int64_t sum = 0;
+  for (const auto& layer : j["certificate"]["layers"]) {
+    for (const auto& channel : layer["channels"]) sum += channel["differing"].get<int64_t>();
+  }
+  BOOST_TEST(sum == j["certificate"]["differing"]);
+  refuses("check --exact " + kFloat, "fashion_mnist.onnx");
+}
+
 BOOST_AUTO_TEST_CASE(truncated_onnx_is_refused_without_output) {
   const std::string whole = read_file(kFloat), cut = files().folder / "cut.onnx", out = files().folder / "never.onnx";
   for (const size_t n : {size_t{0}, size_t{1}, size_t{100}, whole.size() / 2, whole.size() - 1}) {

@@ -35,7 +35,7 @@ int generate(const Arguments& a) {
     const bool qdq = a.form == "qdq" || (a.form == "both" && seed % 2 == 0);
     const Graph graph = qdq ? random_qdq_graph(seed) : random_qlinear_graph(seed);
     const std::string folder = fmt::format("{}/{}_{}", a.out, qdq ? "qdq" : "qlinear", seed);
-    write_case(folder, graph, random_inputs(graph, seed, kImages));
+    write_case(folder, graph, random_inputs(graph, seed, kImages), random_ir_version(seed));
     fmt::print("{}\n", folder);
   }
   return 0;

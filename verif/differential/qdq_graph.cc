@@ -11,8 +11,11 @@ namespace {
 
 class QdqGraph {
  public:
-  // Scales per channel came with opset 13, Clip with inputs with 11.
-  explicit QdqGraph(uint32_t seed) : b_(seed, Random(seed + 2).in(10, 21)) {}
+  // Scales per channel came with opset 13, Clip with inputs with 11. Before opset 10 quantisation is
+  // com.microsoft's, which some graphs of newer ones keep.
+  explicit QdqGraph(uint32_t seed) : b_(seed, Random(seed + 2).in(8, 21)) {
+    if (opset() < 10 || r().chance(15)) domain_ = "com.microsoft";
+  }
 
   Graph run() {
     Activation a = input();
@@ -20,7 +23,7 @@ class QdqGraph {
     for (int64_t i = 0; i < layers; ++i) a = layer(a);
     if (a.shape.size() == 2 && r().chance(25)) return softmax(a);
     if (a.shape.size() == 4 && r().chance(15)) a = channels_last(a);
-    return b_.finish(a, r().chance(60));
+    return b_.finish(a, r().chance(60), domain_);
   }
 
  private:
@@ -40,7 +43,7 @@ class QdqGraph {
     Activation a{"image", stated, floats ? 1.0F / 16.0F : b_.random_scale(), b_.random_zero_point()};
     if (floats) {
       a.name = b_.fresh("image_quantized");
-      b_.node("QuantizeLinear", {"image", b_.scale(a.scale), b_.zero_point_of(a)}, a.name);
+      b_.node("QuantizeLinear", {"image", b_.scale(a.scale), b_.zero_point_of(a)}, a.name, domain_);
     }
     if (!last) return a;
     // Integers are transposed, or what they stand for.
@@ -60,14 +63,15 @@ class QdqGraph {
   // The value as floats.
   std::string real(const Activation& a) {
     const std::string name = b_.fresh("real");
-    b_.node("DequantizeLinear", {a.name, b_.scale(a.scale), b_.zero_point_of(a)}, name);
+    b_.node("DequantizeLinear", {a.name, b_.scale(a.scale), b_.zero_point_of(a)}, name, domain_);
     return name;
   }
 
   // Integers of a float value, with scale, zero point and shape of `like`.
   Activation quantised(const std::string& value, Activation like) {
     like.name = b_.fresh("quantised");
-    b_.node("QuantizeLinear", {value, b_.scale(like.scale), b_.zero_point_of(like)}, like.name);
+    b_.node("QuantizeLinear", {value, b_.scale(like.scale), b_.zero_point_of(like)}, like.name,
+            domain_);
     return like;
   }
 
@@ -131,7 +135,8 @@ class QdqGraph {
     *made = b_.weights(shape, axis, opset() >= 13, true);
     const std::string name = b_.fresh("weight_real");
     // A zero point of zero may be left out, but then the weights must be uint8.
-    Node& n = b_.node("DequantizeLinear", {made->value, made->scale, made->zero_point}, name);
+    Node& n = b_.node("DequantizeLinear", {made->value, made->scale, made->zero_point}, name,
+                      domain_);
     if (made->scales.size() > 1) n.attributes["axis"] = static_cast<int64_t>(axis);
     return name;
   }
@@ -150,14 +155,18 @@ class QdqGraph {
     }
     Tensor<int32_t> t({outputs});
     for (int32_t& v : t.data) v = static_cast<int32_t>(r().in(-most, most));
-    Tensor<float> scale(sw.size() == 1 ? Shape{} : Shape{outputs});
+    const bool vector = sw.size() > 1;
+    Tensor<float> scale(vector ? Shape{outputs} : Shape{});
     for (size_t m = 0; m < scale.data.size(); ++m) {
       scale.data[m] = sx * sw[m] * (kind == 2 ? 0.731F : 1.0F);
     }
     const std::string name = b_.fresh("bias_real");
-    const bool vector = sw.size() > 1;
-    Node& n = b_.node("DequantizeLinear",
-                      {b_.add("bias", std::move(t)), b_.add("bias_scale", std::move(scale))}, name);
+    std::vector<std::string> inputs = {b_.add("bias", std::move(t)),
+                                       b_.add("bias_scale", std::move(scale))};
+    if (r().chance(30)) {
+      inputs.push_back(b_.add("bias_zero", Tensor<int32_t>(vector ? Shape{outputs} : Shape{}, 0)));
+    }
+    Node& n = b_.node("DequantizeLinear", inputs, name, domain_);
     if (vector) n.attributes["axis"] = int64_t{0};
     return name;
   }
@@ -326,7 +335,7 @@ class QdqGraph {
     Activation y = a;
     y.shape = {1, a.shape[1] * a.shape[2] * a.shape[3]};
     const std::string value = b_.fresh("row");
-    const bool floats = r().chance(50);
+    const bool floats = opset() < 9 || r().chance(50);  // Flatten took floats alone
     const std::string from = floats ? real(a) : a.name;
     const int64_t kind = a.shape[2] * a.shape[3] == 1 ? r().in(0, 2) : r().in(0, 1);
     if (kind == 0) {
@@ -363,6 +372,7 @@ class QdqGraph {
   }
 
   GraphBuilder b_;
+  std::string domain_;  // of QuantizeLinear and DequantizeLinear
 };
 
 }  // namespace

@@ -143,17 +143,20 @@ GraphBuilder::Window GraphBuilder::window(const Shape& input, bool pooling, bool
   }
 }
 
-Graph GraphBuilder::finish(const Activation& output, bool float_output) {
+Graph GraphBuilder::finish(const Activation& output, bool float_output,
+                           const std::string& domain) {
   if (float_output) {
     const std::string name = fresh("dequantised");
     node("DequantizeLinear", {output.name, scale(output.scale), zero_point(output.zero_point)},
-         name);
+         name, domain);
     graph_.outputs = {{name, DataType::kFloat, output.shape}};
   } else {
     graph_.outputs = {{output.name, uint8_ ? DataType::kUint8 : DataType::kInt8, output.shape}};
   }
   return std::move(graph_);
 }
+
+int64_t random_ir_version(uint32_t seed) { return Random(seed ^ 0x1eafU).in(3, 10); }
 
 Constant random_inputs(const Graph& graph, uint32_t seed, int64_t count) {
   Random random(seed ^ 0x5eedU);

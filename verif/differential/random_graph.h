@@ -72,7 +72,8 @@ class GraphBuilder {
   };
   Window window(const Shape& input, bool pooling, bool dilations, bool auto_pad);
 
-  Graph finish(const Activation& output, bool float_output);
+  // domain: of the DequantizeLinear behind a float output.
+  Graph finish(const Activation& output, bool float_output, const std::string& domain = "");
 
  private:
   Random random_;
@@ -96,6 +97,9 @@ UnsupportedFile unsupported_file(int kind, uint32_t seed);
 // The networks that most kinds differ from by one thing: these must be accepted, else the kinds show
 // nothing.
 std::vector<UnsupportedFile> supported_bases(uint32_t seed);
+
+// Which IR version a graph's file has: 3 (initialisers are inputs, too) to 10.
+int64_t random_ir_version(uint32_t seed);
 
 // Inputs of a graph: `count` images; values of its input's type (floats reach beyond the range).
 Constant random_inputs(const Graph& graph, uint32_t seed, int64_t count);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "verif/differential/runtime_case.h"
 
+#include <onnx/onnx_pb.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -8,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "model/qimport.h"
+#include "model/whole_file.h"
 #include "verif/differential/npy.h"
 
 namespace aap::differential {
@@ -136,9 +139,28 @@ void compare_stored(const std::string& path, const Constant& outputs, CaseResult
 
 }  // namespace
 
-void write_case(const std::string& folder, const Graph& graph, const Constant& inputs) {
+void write_case(const std::string& folder, const Graph& graph, const Constant& inputs,
+                int64_t ir_version) {
   std::filesystem::create_directories(folder);
-  write_onnx(graph, folder + "/graph.onnx");
+  const std::string path = folder + "/graph.onnx";
+  write_onnx(graph, path);
+  onnx::ModelProto model;
+  {
+    std::ifstream file(path, std::ios::binary);
+    if (!model.ParseFromIstream(&file)) throw_input("{}: cannot read", path);
+  }
+  model.set_ir_version(ir_version);
+  if (ir_version < 4) {
+    for (const auto& t : model.graph().initializer()) {
+      auto* input = model.mutable_graph()->add_input();
+      input->set_name(t.name());
+      auto* type = input->mutable_type()->mutable_tensor_type();
+      type->set_elem_type(t.data_type());
+      type->mutable_shape();
+      for (const int64_t d : t.dims()) type->mutable_shape()->add_dim()->set_dim_value(d);
+    }
+  }
+  write_whole_file(path, model.SerializeAsString());
   write_npy(inputs, folder + "/input.npy");
 }
 

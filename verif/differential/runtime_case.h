@@ -12,8 +12,9 @@
 
 namespace aap::differential {
 
-// Writes graph.onnx and input.npy, makes the folder.
-void write_case(const std::string& folder, const Graph& graph, const Constant& inputs);
+// Writes graph.onnx, with that IR version, and input.npy; makes the folder.
+void write_case(const std::string& folder, const Graph& graph, const Constant& inputs,
+                int64_t ir_version);
 
 struct CaseResult {
   std::string folder;

@@ -442,6 +442,90 @@ const std::vector<Kind>& kinds() {
          find(m, "QLinearConv")->set_op_type("QLinearConvolution");
          return m;
        }},
+      {"lp_pool",
+       [](Random& r) {
+         return qdq(r, "LpPool", {}, {1, 4, 5, 5}, [](NodeProto& n) {
+           attribute(n, "kernel_shape", std::vector<int64_t>{2, 2});
+         });
+       }},
+      {"batch_normalization",
+       [](Random& r) {
+         ModelProto m = qdq(r, "BatchNormalization", {"c", "c", "c", "c"}, {1, 4, 6, 6});
+         floats(m, "c", {4}, {1.0F, 1.0F, 1.0F, 1.0F});
+         return m;
+       }},
+      {"two_float_operators",  // no integers between them
+       [](Random& r) {
+         ModelProto m = head(r);
+         node(m, "DequantizeLinear", {"q", "s", "z"}, "x");
+         node(m, "DequantizeLinear", {"w", "sw", "z"}, "wf");
+         node(m, "Conv", {"x", "wf"}, "f");
+         node(m, "Conv", {"f", "wf"}, "g");
+         node(m, "QuantizeLinear", {"g", "s", "z"}, "y");
+         output(m, "y", TensorProto::INT8, {1, 4, 2, 2});
+         return m;
+       }},
+      {"float_convolution",  // activations that are never quantised
+       [](Random& r) {
+         ModelProto m = head(r);
+         node(m, "DequantizeLinear", {"w", "sw", "z"}, "wf");
+         node(m, "Conv", {"image", "wf"}, "f");
+         node(m, "QuantizeLinear", {"f", "s", "z"}, "y");
+         output(m, "y", TensorProto::INT8, {1, 4, 4, 4});
+         return m;
+       }},
+      {"padding_with_another_value",
+       [](Random& r) {
+         ModelProto m = qdq(r, "Pad", {"pads", "one"}, {1, 4, 8, 8});
+         std::vector<int64_t> pads = {0, 0, 1, 1, 0, 0, 1, 1};
+         tensor(m, "pads", TensorProto::INT64, {8},
+                {reinterpret_cast<const char*>(pads.data()), pads.size() * sizeof(int64_t)});
+         floats(m, "one", {}, {1.0F});
+         return m;
+       }},
+      {"reflecting_padding",
+       [](Random& r) {
+         ModelProto m = qdq(r, "Pad", {"pads"}, {1, 4, 8, 8}, [](NodeProto& n) {
+           auto* a = n.add_attribute();
+           a->set_name("mode");
+           a->set_type(onnx::AttributeProto::STRING);
+           a->set_s("reflect");
+         });
+         std::vector<int64_t> pads = {0, 0, 1, 1, 0, 0, 1, 1};
+         tensor(m, "pads", TensorProto::INT64, {8},
+                {reinterpret_cast<const char*>(pads.data()), pads.size() * sizeof(int64_t)});
+         return m;
+       }},
+      {"mean_over_channels",
+       [](Random& r) {
+         return qdq(r, "ReduceMean", {}, {1, 1, 6, 6}, [](NodeProto& n) {
+           attribute(n, "axes", std::vector<int64_t>{1});
+         });
+       }},
+      {"matrix_of_several_rows",
+       [](Random& r) {
+         ModelProto m = qdq(r, "MatMul", {"wf"}, {1, 4, 6, 5});
+         tensor(m, "w", TensorProto::INT8, {6, 5}, random_bytes(r, 30));
+         return m;
+       }},
+      {"reshape_of_channels",
+       [](Random& r) {
+         ModelProto m = qlinear_conv(r);
+         std::vector<int64_t> shape = {1, 2, 8, 4};
+         tensor(m, "shape", TensorProto::INT64, {4},
+                {reinterpret_cast<const char*>(shape.data()), shape.size() * sizeof(int64_t)});
+         node(m, "Reshape", {"y", "shape"}, "v");
+         node(m, "QLinearAdd", {"v", "s", "z", "v", "s", "z", "s", "z"}, "u", kMicrosoft);
+         value_info(m.mutable_graph()->mutable_output(0), "u", TensorProto::INT8, {1, 2, 8, 4});
+         return m;
+       }},
+      {"empty_graph",
+       [](Random& r) {
+         ModelProto m = qlinear_conv(r);
+         m.mutable_graph()->clear_node();
+         m.mutable_graph()->mutable_output(0)->set_name("image");
+         return m;
+       }},
       {"opset_7",
        [](Random& r) {
          ModelProto m = qlinear_conv(r);
@@ -477,7 +561,21 @@ UnsupportedFile unsupported_file(int kind, uint32_t seed) {
 // The network that most kinds change one thing of; it must be accepted.
 std::vector<UnsupportedFile> supported_bases(uint32_t seed) {
   Random random(seed);
-  return {{"qlinear_conv", qlinear_conv(random).SerializeAsString()}};
+  ModelProto row = head(random);
+  tensor(row, "wg", TensorProto::INT8, {144, 5}, random_bytes(random, 720));
+  node(row, "Flatten", {"q"}, "row");
+  node(row, "QGemm", {"row", "s", "z", "wg", "sw", "z", "", "s", "z"}, "y", kMicrosoft);
+  output(row, "y", TensorProto::INT8, {1, 5});
+  ModelProto newest = qdq(random, "Conv", {"wf"}, {1, 4, 4, 4});
+  set_opset(newest, 21, 10);
+  return {{"qlinear_conv", qlinear_conv(random).SerializeAsString()},
+          {"qdq_conv", qdq(random, "Conv", {"wf"}, {1, 4, 4, 4}).SerializeAsString()},
+          {"qdq_relu", qdq(random, "Relu", {}, {1, 4, 6, 6}).SerializeAsString()},
+          {"qdq_opset_21_ir_10", newest.SerializeAsString()},
+          {"qgemm", row.SerializeAsString()},
+          {"qlinear_global_average",
+           microsoft(random, "QLinearGlobalAveragePool", {"q", "s", "z", "s", "z"}, {1, 4, 1, 1})
+               .SerializeAsString()}};
 }
 
 }  // namespace aap::differential
