@@ -29,8 +29,12 @@ void add_report(CLI::App& app, Action& action);
 
 // Options that several subcommands share.
 struct DataOptions {
-  std::string images, labels;  // IDX files; empty: Fashion-MNIST of Debian
+  std::string images, labels;  // files (model/dataset.h); empty: Fashion-MNIST of Debian
   std::string split = "test";
+  std::string subset;          // FIRST:COUNT; empty: all
+  float divisor = 255.0F;
+  std::vector<float> mean, std;  // empty: as the network says
+  std::function<bool()> given;   // whether the command line states preprocessing
   void add(CLI::App& sub, const std::string& default_split);
   Dataset load() const;
 };

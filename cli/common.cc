@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cinttypes>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -18,14 +20,40 @@ void DataOptions::add(CLI::App& sub, const std::string& default_split) {
   sub.add_option("--split", split, "Fashion-MNIST split")
       ->check(CLI::IsMember({"train", "test"}))
       ->capture_default_str();
-  auto* i = sub.add_option("--images-file", images, "IDX images (.gz or plain) instead of Fashion-MNIST");
-  auto* l = sub.add_option("--labels-file", labels, "IDX labels that belong to --images-file");
-  i->needs(l);
+  auto* i = sub.add_option("--data,--images-file", images, "inputs instead of Fashion-MNIST: CIFAR-10 binary, IDX images (.gz or plain), or an npy array: uint8 pixels, int8 integers of the network's input, or its float input");
+  auto* l = sub.add_option("--labels,--labels-file", labels, "labels of IDX or npy inputs");
   l->needs(i);
+  sub.add_option("--subset", subset, "FIRST:COUNT: use these inputs of the set alone");
+  auto* m = sub.add_option("--input-mean", mean, "preprocessing of pixels, (x / divisor - mean) / std, instead of the network's metadata: one number, or one per channel, separated by commas")->delimiter(',');
+  auto* s = sub.add_option("--input-std", std, "see --input-mean")->delimiter(',');
+  auto* d = sub.add_option("--input-divisor", divisor, "see --input-mean; 1 leaves pixels 0..255 as they are")->capture_default_str();
+  m->needs(s);
+  s->needs(m);
+  given = [m, d] { return m->count() + d->count() > 0; };
 }
 
 Dataset DataOptions::load() const {
-  return images.empty() ? fashion_mnist(split) : read_idx(images, labels);
+  Dataset data = images.empty() ? fashion_mnist(split) : read_dataset(images, labels);
+  if (given()) {
+    Preprocessing p;
+    p.divisor = divisor;
+    if (!mean.empty()) p.mean = mean;
+    if (!std.empty()) p.std = std;
+    for (const auto* list : {&p.mean, &p.std}) {
+      for (float v : *list) {
+        if (!std::isfinite(v)) throw_input("--input-mean, --input-std: {} is not a finite number", v);
+      }
+    }
+    if (!std::isfinite(divisor)) throw_input("--input-divisor: {} is not a finite number", divisor);
+    data.preprocessing = p;
+  }
+  if (subset.empty()) return data;
+  int64_t first = 0, count = 0;
+  char rest = 0;
+  if (std::sscanf(subset.c_str(), "%" SCNd64 ":%" SCNd64 "%c", &first, &count, &rest) != 2) {
+    throw_input("--subset: '{}' is not FIRST:COUNT", subset);
+  }
+  return data.subset(first, count);
 }
 
 void print_json(const nlohmann::ordered_json& object) { fmt::print("{}\n", object.dump(2)); }

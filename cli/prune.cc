@@ -64,10 +64,8 @@ int run_prune(PruneArguments& a) {
     prune(graph, layers);
     if (a.recalibrate > 0) {
       const Dataset data = a.data.load();
-      const auto mean = graph.metadata.count("aap.input_mean") != 0 ? std::stof(graph.metadata["aap.input_mean"]) : 0.0F;
-      const auto deviation = graph.metadata.count("aap.input_std") != 0 ? std::stof(graph.metadata["aap.input_std"]) : 1.0F;
       const int64_t n = std::min(a.recalibrate, data.count());
-      const RecalibrationReport r = recalibrate_batch_norm(graph, data.batch(0, n, mean, deviation), a.threads);
+      const RecalibrationReport r = recalibrate_batch_norm(graph, data.batch(0, n, preprocessing_of(graph.metadata, graph.name)), a.threads);
       j["recalibrated_layers"] = r.layers;
       if (!a.json) fmt::print("batch norm re-calibrated: {} layers on {} images\n", r.layers, n);
     }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cmath>
 #include <memory>
 
 #include "cli/cli.h"
@@ -9,6 +10,7 @@
 #include "cyclemodel/cyclemodel.h"
 #include "golden/golden.h"
 #include "model/float_executor.h"
+#include "model/npy.h"
 #include "model/qimport.h"
 #include "verif/compare_model.h"
 #include "verif/evaluate.h"
@@ -22,6 +24,7 @@ struct RunArguments {
   int jobs = default_threads();
   uint32_t seed = 1;
   bool json = false, per_layer = false, compare_model = false;
+  std::string outputs, expected;  // npy
   verif::SessionOptions session;
   DataOptions data;
 };
@@ -45,17 +48,18 @@ int run_float(const RunArguments& a) {
   const FloatExecutor executor(graph);
   const Dataset data = a.data.load();
   const int64_t n = image_count(a, data, data.count());
-  const auto number = [&](const char* key, float fallback) {
-    const auto it = graph.metadata.find(key);
-    return it == graph.metadata.end() ? fallback : std::stof(it->second);
-  };
-  const float mean = number("aap.input_mean", 0.0F), deviation = number("aap.input_std", 1.0F);
+  const Preprocessing preprocessing = preprocessing_of(graph.metadata, graph.name);
   ProgressLine progress("float images");
   int64_t correct = 0;
   constexpr int64_t kBatch = 500;
   for (int64_t i = 0; i < n; i += kBatch) {
     const int64_t count = std::min(kBatch, n - i);
-    const FloatTensor y = executor.run(data.batch(a.first + i, count, mean, deviation), a.jobs);
+    FloatTensor x = data.batch(a.first + i, count, preprocessing);
+    // Arrays may leave out dimensions of 1.
+    Shape shape = graph.inputs.at(0).shape;
+    if (!shape.empty()) shape[0] = count;
+    if (data.kind != DataKind::kPixels && element_count(shape) == x.size()) x.shape = shape;
+    const FloatTensor y = executor.run(x, a.jobs);
     const int64_t classes = y.size() / count;
     for (int64_t b = 0; b < count; ++b) {
       const auto begin = y.data.begin() + b * classes;
@@ -72,16 +76,77 @@ int run_float(const RunArguments& a) {
   return kOk;
 }
 
+// Outputs of the file's graph against those of another runtime, in steps of the output's scale.
+struct Differences {
+  int64_t compared = 0, different = 0, largest = 0, argmax_equal = 0;
+};
+
+Differences differences(const QNetwork& network, const FloatTensor& got, const std::string& path, int64_t first) {
+  const Constant read = read_npy(path);
+  const int64_t n = got.shape.at(0), classes = got.shape.at(1);
+  std::vector<double> want;
+  std::visit([&](const auto& t) {
+    if (t.shape.size() < 2 || t.size() != t.shape[0] * classes || t.shape[0] < first + n) {
+      throw_input("{}: shape is ({}), the network's outputs are {} x {}", path, fmt::join(t.shape, ", "), first + n, classes);
+    }
+    want.assign(t.data.begin() + first * classes, t.data.begin() + (first + n) * classes);
+  }, read);
+  // Integers count as they are; floats are multiples of the last scale where one is left to count by.
+  double step = 1.0;
+  if (network.output_real) {
+    step = network.softmax_params ? static_cast<double>(network.softmax_params->scale)
+                                  : network.tensors.at(static_cast<size_t>(network.output)).scale;
+  }
+  Differences d;
+  for (int64_t i = 0; i < n; ++i) {
+    const auto row = got.data.begin() + i * classes;
+    const auto other = want.begin() + i * classes;
+    for (int64_t k = 0; k < classes; ++k) {
+      const auto steps = static_cast<int64_t>(std::llround(std::fabs(row[k] - other[k]) / step));
+      ++d.compared;
+      d.different += steps != 0 ? 1 : 0;
+      d.largest = std::max(d.largest, steps);
+    }
+    d.argmax_equal += std::max_element(row, row + classes) - row == std::max_element(other, other + classes) - other;
+  }
+  return d;
+}
+
 int run_golden(const RunArguments& a) {
   const QNetwork network = import_quantised(read_onnx(a.file));
   const Dataset data = a.data.load();
   const int64_t n = image_count(a, data, data.count());
   ProgressLine progress("golden images");
-  const double accuracy = evaluate(network, data, a.first, n, a.jobs, [&](int64_t d, int64_t t) { progress(d, t); });
+  const int64_t classes = network.tensors.at(static_cast<size_t>(network.output)).channels *
+                          network.tensors.at(static_cast<size_t>(network.output)).height *
+                          network.tensors.at(static_cast<size_t>(network.output)).width;
+  FloatTensor outputs({n, classes});
+  const double accuracy = evaluate(
+      network, data, a.first, n, a.jobs, [&](int64_t d, int64_t t) { progress(d, t); },
+      [&](int64_t image, const Int8Tensor& y) {
+        const FloatTensor out = host_output(network, y);
+        std::copy(out.data.begin(), out.data.end(), outputs.data.begin() + (image - a.first) * classes);
+      });
   Json j = base_result(a, n);
   j["accuracy"] = accuracy;
-  if (a.json) print_json(j);
-  else fmt::print("{}: golden, {:.2f} % of {} images\n", a.file, accuracy, n);
+  if (!a.outputs.empty()) write_npy(outputs, a.outputs);
+  const Differences d = a.expected.empty() ? Differences{} : differences(network, outputs, a.expected, a.first);
+  if (!a.expected.empty()) {
+    j["expected"] = a.expected;
+    j["values_compared"] = d.compared;
+    j["values_different"] = d.different;
+    j["largest_difference"] = d.largest;
+    j["argmax_equal"] = d.argmax_equal;
+  }
+  if (a.json) {
+    print_json(j);
+  } else {
+    fmt::print("{}: golden, {:.2f} % of {} images\n", a.file, accuracy, n);
+    if (!a.expected.empty()) {
+      fmt::print("{} of {} values differ from {}, by {} steps at most; {} of {} images have the same class\n", d.different,
+                 d.compared, a.expected, d.largest, d.argmax_equal, n);
+    }
+  }
   return kOk;
 }
 
@@ -135,7 +200,6 @@ int run_model(const RunArguments& a) {
   const Golden golden(l.network);
   const Dataset data = a.data.load();
   const int64_t n = image_count(a, data, 1);
-  const int64_t size = element_count(data.image_shape);
   ProgressLine progress("cycle model images");
   ModelOptions options;
   options.read_latency = a.session.memory.read_latency;
@@ -148,7 +212,7 @@ int run_model(const RunArguments& a) {
   CycleCounts counts;
   std::string first_difference;
   for (int64_t i = 0; i < n; ++i) {
-    const Int8Tensor input = quantise_input(l.network, &data.pixels[static_cast<size_t>((a.first + i) * size)]);
+    const Int8Tensor input = quantise_input(l.network, data, a.first + i);
     std::vector<uint8_t> memory;
     load_image(l.program, memory);
     place_tensor(l.program.maps.at(static_cast<size_t>(l.program.input)), l.config, input, memory.data());
@@ -225,7 +289,7 @@ int run_rtl(RunArguments& a) {
   ProgressLine progress("RTL images");
   const verif::Evaluation e = verif::evaluate_rtl(
       l.program, l.config, data, a.first, n, a.jobs, a.session,
-      [&](const uint8_t* pixels) { return quantise_input(l.network, pixels); },
+      [&](const Dataset& set, int64_t image) { return quantise_input(l.network, set, image); },
       [&](const Int8Tensor& input) { return golden.run(input); },
       [&](int64_t d, int64_t t) { progress(d, t); }, compare);
   const uint64_t cycles = e.total_cycles / static_cast<uint64_t>(n);
@@ -294,6 +358,8 @@ void add_run(CLI::App& app, Action& action) {
   sub->add_option("--trace", a->session.trace.path, "FST wave file; a .gtkw view is written beside it (rtl)");
   sub->add_option("--trace-from", a->session.trace.first_cycle, "first cycle traced")->capture_default_str();
   sub->add_option("--trace-to", a->session.trace.last_cycle, "last cycle traced");
+  sub->add_option("--outputs", a->outputs, "npy file for the outputs of the ONNX file's graph (golden)");
+  sub->add_option("--expected", a->expected, "npy file of such outputs by another runtime, for all inputs: counts the values that differ (golden)");
   sub->add_flag("--json", a->json, "result as JSON");
   a->data.add(*sub, "test");
   sub->callback([a, &action] {

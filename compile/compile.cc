@@ -190,8 +190,7 @@ class Compiler {
     append(Descriptor(Opcode::kEnd));
     add_maps(program, options_.base + maps);
     program.softmax_on_host = network_.softmax_on_host;
-    program.input_mean = network_.input_mean;
-    program.input_std = network_.input_std;
+    program.preprocessing = network_.preprocessing;
     return program;
   }
 

@@ -114,6 +114,10 @@ void from_json(const json& j, ProgramLayer& l) {
   j.at("write_bytes").get_to(l.write_bytes);
 }
 
+json one_or_list(const std::vector<float>& v) {
+  return v.size() == 1 ? json(v[0]) : json(v);
+}
+
 std::string metadata(const Program& p) {
   json j = {{"network", p.network},
             {"config", p.config_name},
@@ -124,10 +128,11 @@ std::string metadata(const Program& p) {
             {"input", p.input},
             {"output", p.output},
             {"softmax_on_host", p.softmax_on_host},
-            {"input_mean", p.input_mean},
-            {"input_std", p.input_std},
+            {"input_mean", one_or_list(p.preprocessing.mean)},
+            {"input_std", one_or_list(p.preprocessing.std)},
             {"maps", json::array()},
             {"layers", json::array()}};
+  if (p.preprocessing.divisor != 255.0F) j["input_divisor"] = p.preprocessing.divisor;
   for (const FeatureMap& m : p.maps) j["maps"].push_back(to_json(m));
   for (const ProgramLayer& l : p.layers) j["layers"].push_back(to_json(l));
   return j.dump();
@@ -144,8 +149,13 @@ void parse_metadata(const std::string& text, Program& p) {
   j.at("input").get_to(p.input);
   j.at("output").get_to(p.output);
   j.at("softmax_on_host").get_to(p.softmax_on_host);
-  j.at("input_mean").get_to(p.input_mean);
-  j.at("input_std").get_to(p.input_std);
+  const auto numbers = [&](const char* key) {
+    const json& v = j.at(key);
+    return v.is_array() ? v.get<std::vector<float>>() : std::vector<float>{v.get<float>()};
+  };
+  if (j.contains("input_divisor")) j.at("input_divisor").get_to(p.preprocessing.divisor);
+  p.preprocessing.mean = numbers("input_mean");
+  p.preprocessing.std = numbers("input_std");
   for (const json& m : j.at("maps")) {
     from_json(m, p.maps.emplace_back());
     p.maps.back().base = p.base;

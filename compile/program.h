@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "model/preprocessing.h"
 #include "model/tensor.h"
 #include "spec/config.h"
 
@@ -55,7 +56,7 @@ struct Program {
   std::vector<ProgramLayer> layers;  // index = layer number of the descriptors
   int input = -1, output = -1;       // indices into maps
   bool softmax_on_host = false;
-  float input_mean = 0.0F, input_std = 1.0F;
+  Preprocessing preprocessing;
 };
 
 // Whole or not at all. Errors: InputError.

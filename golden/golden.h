@@ -34,9 +34,16 @@ class Golden {
   QNetwork network_;
 };
 
-// C x H x W pixels 0..255 to the network's input: (pixel / 255 - mean) / std in float, as
-// Dataset::batch computes it, then ONNX QuantizeLinear: rne(value / scale) + zero point, saturated.
+// One input of the set as the network's [C, H, W]: pixels through Preprocessing in float, as
+// Dataset::batch computes it, then ONNX QuantizeLinear: rne(value / scale) + zero point, saturated;
+// integers as they are. InputError where size or type is not the network's.
+Int8Tensor quantise_input(const QNetwork& network, const Dataset& data, int64_t image);
+// C x H x W pixels 0..255.
 Int8Tensor quantise_input(const QNetwork& network, const uint8_t* pixels);
+
+// What the file's graph outputs for the network's output y, in the file's order: integers as the file
+// stores them, dequantised, or behind Softmax (fp32).
+FloatTensor host_output(const QNetwork& network, const Int8Tensor& y);
 
 // Index of the largest value, the lowest index on a tie. InputError when empty.
 int64_t argmax(const Int8Tensor& values);
@@ -44,10 +51,13 @@ int64_t argmax(const Int8Tensor& values);
 // Called with images done and images in all, by one thread at a time, after every image.
 using Progress = std::function<void(int64_t done, int64_t total)>;
 
+// Called with the number of an image and the network's output, by one thread at a time, in no order.
+using EachOutput = std::function<void(int64_t image, const Int8Tensor& y)>;
+
 // Accuracy in percent over images first .. first + n - 1 of a labelled set, n cut at its end. The
 // result does not depend on `threads` (1 or more). InputError when no image remains or the shapes
 // differ.
 double evaluate(const QNetwork& network, const Dataset& dataset, int64_t first, int64_t n,
-                int threads = 1, const Progress& progress = {});
+                int threads = 1, const Progress& progress = {}, const EachOutput& each = {});
 
 }  // namespace aap

@@ -3,6 +3,7 @@
 
 #include <zlib.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <filesystem>
@@ -81,25 +82,63 @@ int64_t read_extent(GzReader& reader, const std::string& path, const char* field
 
 }  // namespace
 
-FloatTensor Dataset::batch(int64_t first, int64_t n, float mean, float std) const {
+FloatTensor Dataset::batch(int64_t first, int64_t n, const Preprocessing& of_network) const {
   if (first < 0 || n < 0 || first > count() || n > count() - first) {
     throw_input("data set '{}': images {}..{} asked for, there are {}", name, first, first + n - 1,
                 count());
   }
+  if (kind == DataKind::kInt8) {
+    throw_input("data set '{}': int8 inputs are for networks with an integer input", name);
+  }
   Shape shape = {n};
   shape.insert(shape.end(), image_shape.begin(), image_shape.end());
   const int64_t size = element_count(image_shape);
-  if (static_cast<int64_t>(pixels.size()) != size * count()) {
-    throw_input("data set '{}': {} bytes of pixels, {} images need {}", name, pixels.size(),
-                count(), size * count());
-  }
-  std::array<float, 256> value{};
-  for (size_t i = 0; i < value.size(); ++i) {
-    value[i] = (static_cast<float>(i) / 255.0F - mean) / std;
+  const size_t held = kind == DataKind::kFloat ? values.size() : pixels.size();
+  if (static_cast<int64_t>(held) != size * count()) {
+    throw_input("data set '{}': {} values, {} images need {}", name, held, count(), size * count());
   }
   FloatTensor out(shape);
+  if (kind == DataKind::kFloat) {
+    std::copy_n(values.begin() + first * size, n * size, out.data.begin());
+    return out;
+  }
+  const Preprocessing& p = preprocessing_for(of_network);
+  const int64_t channels = image_shape.size() == 3 ? image_shape[0] : 1;
+  p.check(channels, name);
   const uint8_t* from = pixels.data() + first * size;
-  for (size_t i = 0; i < out.data.size(); ++i) out.data[i] = value[from[i]];
+  float* to = out.data.data();
+  for (int64_t c = 0; c < channels; ++c) {
+    const std::vector<float> value = p.table(c);
+    const int64_t plane = size / channels;
+    for (int64_t i = 0; i < n; ++i) {
+      for (int64_t k = i * size + c * plane; k < i * size + (c + 1) * plane; ++k) {
+        to[k] = value[from[k]];
+      }
+    }
+  }
+  return out;
+}
+
+FloatTensor Dataset::batch(int64_t first, int64_t n, float mean, float std) const {
+  return batch(first, n, Preprocessing{255.0F, {mean}, {std}});
+}
+
+Dataset Dataset::subset(int64_t first, int64_t n) const {
+  if (first < 0 || n < 1 || first > count() || n > count() - first) {
+    throw_input("data set '{}': images {}..{} asked for, there are {}", name, first, first + n - 1,
+                count());
+  }
+  const int64_t size = element_count(image_shape);
+  const auto cut = [](auto& v, int64_t from, int64_t count) {
+    if (v.empty()) return;
+    v.erase(v.begin() + from + count, v.end());
+    v.erase(v.begin(), v.begin() + from);
+  };
+  Dataset out = *this;
+  out.name = fmt::format("{}[{}..{}]", name, first, first + n - 1);
+  cut(out.pixels, first * size, n * size);
+  cut(out.values, first * size, n * size);
+  cut(out.labels, first, n);
   return out;
 }
 

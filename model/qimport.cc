@@ -159,8 +159,7 @@ void QImporter::read_metadata() {
     }
     return v;
   };
-  net_.input_mean = static_cast<float>(number("aap.input_mean", -1e6, 1e6, 0.0));
-  net_.input_std = static_cast<float>(number("aap.input_std", 1e-6, 1e6, 1.0));
+  net_.preprocessing = preprocessing_of(graph_.metadata, graph_.name);
   const int group = static_cast<int>(number("aap.group", 1, 256, 0));
   for (QLayer& layer : net_.layers) {
     if (layer.op != QOp::kConv || graph_.metadata.count("aap.keep." + layer.name) == 0) continue;
@@ -200,6 +199,7 @@ void QImporter::finish() {
     throw_input("network '{}': no integer layer reads input '{}'", graph_.name,
                 graph_.inputs[0].name);
   }
+  net_.input_real = graph_.inputs[0].type == DataType::kFloat;
   net_.output = a.tensor;
   net_.output_order = order_of(a.view, extents(a.tensor));
 }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "model/preprocessing.h"
 #include "model/tensor.h"
 
 namespace aap {
@@ -96,7 +97,8 @@ struct QNetwork {
   bool output_real = false;      // the file's output is float: dequantised here
   bool softmax_on_host = false;  // the file ends with Softmax, left to the host
   std::optional<QParams> softmax_params;  // of the quantised result of that Softmax
-  float input_mean = 0.0F, input_std = 1.0F;  // preprocessing, (x/255 - mean)/std
+  bool input_real = true;        // the file's input is float: quantised by the host
+  Preprocessing preprocessing;   // from pixels to that float
 };
 
 // Throws InputError naming the layer and the broken rule. Called by every importer and consumer.

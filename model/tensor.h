@@ -31,6 +31,7 @@ struct Tensor {
     }
   }
 
+  bool operator==(const Tensor& other) const { return shape == other.shape && data == other.data; }
   int64_t size() const { return static_cast<int64_t>(data.size()); }
   T& at4(int64_t n, int64_t c, int64_t h, int64_t w) {
     return data[static_cast<size_t>(((n * shape[1] + c) * shape[2] + h) * shape[3] + w)];

@@ -2,7 +2,6 @@
 #include "quantize/calibrate.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <numeric>
 #include <random>
@@ -11,18 +10,6 @@
 
 namespace aap {
 namespace {
-
-float metadata_float(const Graph& graph, const std::string& key, float fallback) {
-  const auto found = graph.metadata.find(key);
-  if (found == graph.metadata.end()) return fallback;
-  const std::string& text = found->second;
-  float value = 0.0F;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) {
-    throw_input("quantise: metadata '{}' is '{}', not a number", key, text);
-  }
-  return value;
-}
 
 std::vector<int64_t> draw_images(int64_t available, int64_t wanted, uint64_t seed) {
   std::vector<int64_t> order(static_cast<size_t>(available));
@@ -102,14 +89,13 @@ std::map<std::string, Range> calibrate(const Graph& graph, const Dataset& datase
   }
   if (dataset.count() == 0) throw_input("quantise: data set '{}' has no images", dataset.name);
   const ValueInfo& input = graph.inputs.at(0);
-  if (input.shape.size() != 4 || dataset.image_shape.size() != 3 ||
+  if (input.shape.size() != dataset.image_shape.size() + 1 ||
       !std::equal(dataset.image_shape.begin(), dataset.image_shape.end(),
                   input.shape.begin() + 1)) {
     throw_input("quantise: images of '{}' are {}, the network's input '{}' is {}", dataset.name,
                 fmt::join(dataset.image_shape, " x "), input.name, fmt::join(input.shape, " x "));
   }
-  const float mean = metadata_float(graph, "aap.input_mean", 0.0F);
-  const float std = metadata_float(graph, "aap.input_std", 1.0F);
+  const Preprocessing preprocessing = preprocessing_of(graph.metadata, graph.name);
 
   std::map<std::string, RangeCounter> counters;
   const FloatExecutor executor(graph);
@@ -123,7 +109,7 @@ std::map<std::string, Range> calibrate(const Graph& graph, const Dataset& datase
     FloatTensor batch;
     batch.shape = shape;
     for (size_t i = first; i < first + n; ++i) {
-      const FloatTensor one = dataset.batch(images[i], 1, mean, std);
+      const FloatTensor one = dataset.batch(images[i], 1, preprocessing);
       batch.data.insert(batch.data.end(), one.data.begin(), one.data.end());
     }
     counters[input.name].add(batch.data);

@@ -257,6 +257,9 @@ Graph quantise(const Graph& float_graph, const Dataset& calibration,
   const Fusion fusion = fuse_clamps(folded);
   Graph out =
       Emitter(folded, fusion, choose_scales(folded, fusion, ranges, options), options).run();
+  if (calibration.preprocessing.has_value()) {
+    put_preprocessing(*calibration.preprocessing, out.metadata);
+  }
   out.metadata["aap.multiplier_bits"] = std::to_string(options.multiplier_bits);
   if (options.exact) out.metadata["aap.exact"] = "1";
   out.metadata["aap.calibration"] =

@@ -34,8 +34,8 @@ struct QuantizeOptions {
 // QLinearGlobalAveragePool / QLinearConcat, MaxPool, Clip, Flatten, Reshape, DequantizeLinear,
 // Softmax. BatchNormalization is folded first; Relu and Clip become the range of the layer before.
 // Weights that are zero stay zero. Metadata is carried over (aap.group, aap.keep.<node>, ...).
-// Images are preprocessed as the metadata aap.input_mean and aap.input_std say (0 and 1 when
-// absent). Errors: InputError that lists all unsupported nodes at once; options out of range; a
+// Images are preprocessed as the data set says or, where it does not, the metadata
+// (preprocessing_of); the result's metadata states what was used. Errors: InputError that lists all unsupported nodes at once; options out of range; a
 // calibration set that is empty or of another image shape; weights or activations that are not
 // finite.
 Graph quantise(const Graph& float_graph, const Dataset& calibration,

@@ -49,13 +49,12 @@ Evaluation evaluate_rtl(const Program& program, const Config& config, const Data
                 dataset.count() - 1);
   }
   Shared shared;
-  const int64_t image_size = element_count(dataset.image_shape);
 
   const auto work = [&]() {
     try {
       ProgramRun run(program, config, options);
       for (int64_t i = shared.next++; i < n; i = shared.next++) {
-        const Int8Tensor input = input_of(&dataset.pixels[static_cast<size_t>((first + i) * image_size)]);
+        const Int8Tensor input = input_of(dataset, first + i);
         const uint64_t cycles_before = run.session().cycle();
         const auto begin = std::chrono::steady_clock::now();
         BusRecord bus;

@@ -16,8 +16,8 @@ namespace aap::verif {
 
 // Values of every tensor of the network for one input, indexed by tensor: what golden gives.
 using Reference = std::function<std::vector<Int8Tensor>(const Int8Tensor& input)>;
-// Pixels 0..255 [C,H,W] to the network's input.
-using InputOf = std::function<Int8Tensor(const uint8_t* pixels)>;
+// An image of the set as the network's input.
+using InputOf = std::function<Int8Tensor(const Dataset& dataset, int64_t image)>;
 
 // What a cycle model says of the first image's job and bus; empty when it agrees.
 using ModelOf = std::function<std::string(const JobResult& job, const BusRecord& bus)>;

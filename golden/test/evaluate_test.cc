@@ -47,11 +47,11 @@ BOOST_AUTO_TEST_CASE(quantise_input_by_hand) {
   BOOST_TEST(quantise_input(net, pixels).data == (std::vector<int8_t>{-128, 127, -127, 0}));
   net.tensors[0].zero_point = 0;  // saturates above
   BOOST_TEST(quantise_input(net, pixels).data == (std::vector<int8_t>{0, 127, 1, 127}));
-  net.input_mean = 1.0F;  // and below
-  net.input_std = 0.5F;
+  net.preprocessing.mean = {1.0F};  // and below
+  net.preprocessing.std = {0.5F};
   BOOST_TEST(quantise_input(net, pixels).data == (std::vector<int8_t>{-128, 0, -128, -128}));
-  net.input_mean = 0.0F;
-  net.input_std = 1.0F;
+  net.preprocessing.mean = {0.0F};
+  net.preprocessing.std = {1.0F};
   net.tensors[0].scale = 2.0F;  // 1 / 2 is a half and goes to even
   const uint8_t white[] = {255, 255, 255, 0};
   BOOST_TEST(quantise_input(net, white).data == (std::vector<int8_t>{0, 0, 0, 0}));
@@ -59,8 +59,8 @@ BOOST_AUTO_TEST_CASE(quantise_input_by_hand) {
 
 BOOST_AUTO_TEST_CASE(quantise_input_is_dataset_batch_quantised) {
   QNetwork net = brighter_row();
-  net.input_mean = 0.286F;
-  net.input_std = 0.353F;
+  net.preprocessing.mean = {0.286F};
+  net.preprocessing.std = {0.353F};
   net.tensors[0].scale = 0.0111F;
   net.tensors[0].zero_point = -55;
   Dataset d;
@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(quantise_input_is_dataset_batch_quantised) {
   d.image_shape = {1, 2, 2};
   for (int i = 0; i < 256; ++i) d.pixels.push_back(static_cast<uint8_t>(i));
   d.labels.assign(64, 0);
-  const FloatTensor batch = d.batch(0, 64, net.input_mean, net.input_std);
+  const FloatTensor batch = d.batch(0, 64, net.preprocessing);
   for (size_t image = 0; image < 64; ++image) {
     const Int8Tensor q = quantise_input(net, &d.pixels[image * 4]);
     for (size_t i = 0; i < 4; ++i) {

@@ -11,7 +11,7 @@
 
 #include "model/dataset.h"
 #include "model/test/node_test.h"
-#include "model/test/npy.h"
+#include "model/npy.h"
 
 using namespace aap;
 
@@ -223,7 +223,7 @@ BOOST_AUTO_TEST_CASE(mnist_as_onnxruntime) {
   const Graph graph = read_onnx(kReal + "mnist.onnx");
   const Dataset data =
       read_idx(kReal + "t10k-images-idx3-ubyte.gz", kReal + "t10k-labels-idx1-ubyte.gz");
-  const FloatTensor oracle = test::read_npy<float>(kReal + "mnist.ort.npy");
+  const FloatTensor oracle = std::get<FloatTensor>(read_npy(kReal + "mnist.ort.npy"));
   FloatTensor x = data.batch(0, data.count());
   for (float& v : x.data) v *= 255.0F;  // this network takes 0..255
   const FloatTensor y = FloatExecutor(graph).run(x, 2);
@@ -237,7 +237,7 @@ BOOST_AUTO_TEST_CASE(mnist_as_onnxruntime) {
 BOOST_AUTO_TEST_CASE(resnet20_as_onnxruntime) {
   if (!present(kReal + "resnet20.onnx")) return;
   const Graph graph = read_onnx(kReal + "resnet20.onnx");
-  const FloatTensor oracle = test::read_npy<float>(kReal + "resnet20.ort.npy");
+  const FloatTensor oracle = std::get<FloatTensor>(read_npy(kReal + "resnet20.ort.npy"));
   std::ifstream file(kReal + "cifar10_test1000.bin", std::ios::binary);
   const std::string bytes((std::istreambuf_iterator<char>(file)), {});
   const int64_t count = 200;  // the rest says the same and takes longer

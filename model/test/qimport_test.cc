@@ -178,7 +178,7 @@ BOOST_AUTO_TEST_CASE(convolution_with_folded_bias_and_clip) {
     const QLayer& l = n.layers[0];
     BOOST_TEST((l.op == QOp::kConv && l.lo == -7 && l.hi == 72));
     BOOST_TEST((l.group_size == 16 && l.keep == 4));
-    BOOST_TEST(n.input_mean == 0.25F);
+    BOOST_TEST(n.preprocessing.mean == std::vector<float>{0.25F});
     BOOST_TEST((n.tensors[0].zero_point == 3 && n.tensors[0].from_uint8 == uint8));
     BOOST_TEST(n.tensors[1].name == "y");
     for (size_t m = 0; m < 3; ++m) {

@@ -74,7 +74,7 @@ double worst_steps(const Graph& float_graph, const Graph& quantised, const Datas
   const int64_t size = element_count(images.image_shape);
   for (int64_t i = 0; i < images.count(); ++i) {
     const auto q = golden.run_output(quantise_input(network, images.pixels.data() + i * size));
-    const auto f = executor.run(images.batch(i, 1, network.input_mean, network.input_std));
+    const auto f = executor.run(images.batch(i, 1, network.preprocessing));
     BOOST_REQUIRE(q.data.size() == f.data.size());
     for (size_t j = 0; j < f.data.size(); ++j) {
       worst = std::max(worst, std::fabs(f.data[j] / out.scale - (q.data[j] - out.zero_point)));
@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(multipliers_are_short_and_node_names_and_metadata_stay) {
     BOOST_TEST(quantised.metadata.at("aap.keep.point") == "4");
     BOOST_TEST(quantised.metadata.at("aap.group") == "16");
     const QNetwork network = import_quantised(quantised);
-    BOOST_TEST(network.input_mean == 0.5F);
+    BOOST_TEST(network.preprocessing.mean[0] == 0.5F);
     int checked = 0;
     for (const QLayer& layer : network.layers) {
       for (const Requantisation& r : layer.requant) {
