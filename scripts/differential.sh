@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Golden against ONNX Runtime on seeded random quantised graphs of one to five layers: every value of every
 # layer equal, or explained and counted by cause (docs/numerics.md). Needs scripts/setup.sh --oracle once.
-#   scripts/differential.sh [--count 200] [--seed 1] [--form both|qlinear|qdq] [--rtl N] [--json FILE]
+#   scripts/differential.sh [--count 200] [--seed 1] [--form both|qlinear|qdq|mutant] [--rtl N] [--json FILE]
 #                           [--build DIR] [--out DIR]
 #   scripts/differential.sh --unsupported [--seed 1]     forms that must be refused
+# Mutants are random graphs with one thing changed: they may be refused, but never computed otherwise than
+# ONNX Runtime does.
 # Graph i has the seed SEED + i. --rtl N: the first N graphs that fit also run on the Verilated board
 # configuration. A failing graph is kept in OUT/FORM_SEED, with what ONNX Runtime computed for it.
 set -euo pipefail

@@ -75,7 +75,7 @@ check nlohmann-json 3.11 library nlohmann-json3-dev
 # Debian's own Python, whatever `python3` is on the path: its version is known, and so are the wheels.
 if [ "$oracle" = 1 ]; then
   wanted=scripts/requirements.txt
-  if ! cmp -s "$wanted" .venv/installed.txt; then
+  if ! cmp -s "$wanted" .venv/installed.txt || ! [ -x .venv/bin/python ]; then
     echo "installing into .venv: $(grep -cE '^[a-z]' "$wanted") Python packages"
     rm -rf .venv
     /usr/bin/python3 -m venv .venv

@@ -32,9 +32,11 @@ constexpr int64_t kImages = 3;
 int generate(const Arguments& a) {
   for (int64_t i = 0; i < a.count; ++i) {
     const uint32_t seed = a.seed + static_cast<uint32_t>(i);
-    const bool qdq = a.form == "qdq" || (a.form == "both" && seed % 2 == 0);
-    const Graph graph = qdq ? random_qdq_graph(seed) : random_qlinear_graph(seed);
-    const std::string folder = fmt::format("{}/{}_{}", a.out, qdq ? "qdq" : "qlinear", seed);
+    const std::string form = a.form != "both" ? a.form : seed % 2 == 0 ? "qdq" : "qlinear";
+    const Graph graph = form == "mutant"    ? random_mutant(seed)
+                        : form == "qlinear" ? random_qlinear_graph(seed)
+                                            : random_qdq_graph(seed);
+    const std::string folder = fmt::format("{}/{}_{}", a.out, form, seed);
     write_case(folder, graph, random_inputs(graph, seed, kImages), random_ir_version(seed));
     fmt::print("{}\n", folder);
   }
@@ -48,6 +50,10 @@ std::string repeat_command(const std::string& folder) {
   if (bar == std::string::npos) return "";
   return fmt::format("scripts/differential.sh --form {} --seed {} --count 1", name.substr(0, bar),
                      name.substr(bar + 1));
+}
+
+bool is_mutant(const std::string& folder) {
+  return std::filesystem::path(folder).filename().string().rfind("mutant_", 0) == 0;
 }
 
 // Empty when RTL equals golden on image 0, or the compiler's reason; throws on a difference.
@@ -80,6 +86,7 @@ Json counts(const LayerComparison& l) {
 
 struct Summary {
   int64_t graphs = 0, failures = 0, differing_graphs = 0, rtl_equal = 0, rtl_refused = 0;
+  int64_t mutants_refused = 0, mutants_without_runtime = 0;
   LayerComparison total;
   int64_t input_values = 0, output_values = 0, output_differences = 0;
   std::map<std::string, int64_t> operators;  // layers compared, by the file's operator
@@ -133,6 +140,15 @@ int compare(const Arguments& a) {
     try {
       const CaseResult r = compare_case(folder, a.images);
       failure = r.first_failure;
+      if (is_mutant(folder) && (!r.refused.empty() || r.runtime_refused)) {
+        // What both refuse, or one of them does, is not computed wrongly.
+        (r.refused.empty() ? s.mutants_without_runtime : s.mutants_refused) += 1;
+        failure = r.refused.find('\n') == std::string::npos ? "" : "refused in several lines: " + r.refused;
+        if (failure.empty()) {
+          ++s.graphs;
+          continue;
+        }
+      }
       const int64_t differing = r.total.values() - r.total.of(Cause::kEqual);
       if (failure.empty() && a.equal && differing != 0) {
         failure = fmt::format("{} of {} values differ", differing, r.total.values());
@@ -158,6 +174,10 @@ int compare(const Arguments& a) {
   }
   fmt::print("; {} input values; end to end {} of {} output values differ; {} graphs failed\n",
              s.input_values, s.output_differences, s.output_values, s.failures);
+  if (s.mutants_refused + s.mutants_without_runtime > 0) {
+    fmt::print("mutants: {} refused, {} accepted that ONNX Runtime refuses, {} compared\n", s.mutants_refused,
+               s.mutants_without_runtime, s.graphs - s.mutants_refused - s.mutants_without_runtime);
+  }
   fmt::print("largest fp32 error bound that an explanation used: {:.3g} output steps\nlayers:",
              s.total.widest_bound);
   for (const auto& [op, n] : s.operators) fmt::print(" {} {}", op, n);
@@ -229,7 +249,7 @@ int run(int argc, char** argv) {
   make->add_option("--out", a.out)->required();
   make->add_option("--count", a.count)->check(CLI::Range(int64_t{1}, int64_t{1000000}));
   make->add_option("--seed", a.seed);
-  make->add_option("--form", a.form)->check(CLI::IsMember({"both", "qlinear", "qdq"}));
+  make->add_option("--form", a.form)->check(CLI::IsMember({"both", "qlinear", "qdq", "mutant"}));
   auto* check = app.add_subcommand("compare", "compare golden with ONNX Runtime's values");
   check->add_option("folders", a.folders);
   check->add_option("--list", a.list, "file of folders, one a line");

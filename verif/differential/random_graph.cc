@@ -162,6 +162,7 @@ Constant random_inputs(const Graph& graph, uint32_t seed, int64_t count) {
   Random random(seed ^ 0x5eedU);
   const ValueInfo& input = graph.inputs.at(0);
   Shape shape = input.shape;
+  for (int64_t& extent : shape) extent = std::max<int64_t>(extent, 1);
   shape[0] = count;
   if (input.type == DataType::kFloat) {
     Tensor<float> t(shape);

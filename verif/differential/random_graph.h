@@ -86,6 +86,9 @@ class GraphBuilder {
 Graph random_qlinear_graph(uint32_t seed);
 Graph random_qdq_graph(uint32_t seed);
 
+// One of those, by the seed, with one thing changed.
+Graph random_mutant(uint32_t seed);
+
 // A graph of a form that the project does not support, and what it is called. `kind` is
 // 0 .. unsupported_kinds() - 1. The bytes are an ONNX file.
 int unsupported_kinds();

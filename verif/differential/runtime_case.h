@@ -19,6 +19,7 @@ void write_case(const std::string& folder, const Graph& graph, const Constant& i
 struct CaseResult {
   std::string folder;
   std::string refused;    // why the import refused the graph; nothing else is set then
+  bool runtime_refused = false;  // the import took it, ONNX Runtime did not; nothing else is set then
   LayerComparison total;  // over all layers and images
   std::vector<LayerComparison> layers;
   int64_t images = 0;
@@ -34,8 +35,8 @@ struct CaseResult {
   std::string first_failure;  // empty when all is equal or explained
 };
 
-// Compares the first `images` images (0: all). InputError: the folder is not complete, or ONNX Runtime
-// refused the graph.
+// Compares the first `images` images (0: all). InputError: the folder is not complete, or a value has not
+// the shape that the network gives it.
 CaseResult compare_case(const std::string& folder, int64_t images = 0);
 
 // The values of image `index`, by name, in the int8 domain and the layout of the network's tensors.
@@ -45,6 +46,8 @@ class RuntimeValues {
   int64_t images() const { return images_; }
   NamedValues image(const QNetwork& network, int64_t index) const;
   const Constant& input() const { return input_; }
+  // What ONNX Runtime said when it refused the graph; empty when it ran.
+  const std::string& refusal() const { return refusal_; }
   // A value as the runtime gave it, [images, ...]; InputError when it has none of that name.
   const Constant& value(const std::string& name) const;
 
@@ -52,6 +55,7 @@ class RuntimeValues {
   Constant input_;
   std::map<std::string, Constant> values_;
   int64_t images_ = 0;
+  std::string refusal_;
 };
 
 }  // namespace aap::differential
