@@ -9,9 +9,9 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "model/npy.h"
 #include "model/qimport.h"
 #include "model/whole_file.h"
-#include "verif/differential/npy.h"
 
 namespace aap::differential {
 namespace {
