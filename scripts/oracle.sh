@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Whole networks on real inputs, golden against ONNX Runtime, every value of every layer: the reference network
-# with and without `quantize --exact`, and the int8 networks of ../shared/real where that folder is.
+# with and without `quantize --exact`, and, where ../shared/real is there, its int8 networks and its float ResNet-20
+# through `quantize --exact`. With --json also what --exact costs in accuracy.
 #   scripts/oracle.sh [--images 1000] [--json FILE] [--build DIR] [--out DIR]
 # Fails where a value of the exact network differs, one of the others is unexplained, or ONNX Runtime does not
 # repeat the outputs stored beside a network. docs/results/oracle.json: --json docs/results/oracle.json.
@@ -30,9 +31,13 @@ network=networks/fashion_mnist_4of16.onnx
 "$build/bin/aap" check "$out/fashion_mnist_4of16_exact.onnx" --exact | tail -n 1
 "$build/bin/aap" quantize "$network" -o "$out/fashion_mnist_4of16.onnx"
 "$python" scripts/oracle_cases.py "$out" --fashion "$out/fashion_mnist_4of16_exact.onnx" "$images" >"$out/exact"
+cifar=(--data "$real/cifar10_test1000.bin" --input-mean 0.485,0.456,0.406 --input-std 0.229,0.224,0.225)
 "$python" scripts/oracle_cases.py "$out" --fashion "$out/fashion_mnist_4of16.onnx" "$images" >"$out/list"
 if [ -d "$real" ]; then
   "$python" scripts/oracle_cases.py "$out" "$real" "$images" >>"$out/list"
+  "$build/bin/aap" quantize "$real/resnet20.onnx" "${cifar[@]}" --images 256 --exact -o "$out/resnet20_exact.onnx"
+  "$build/bin/aap" check "$out/resnet20_exact.onnx" --exact | tail -n 1
+  "$python" scripts/oracle_cases.py "$out" --cifar "$real" "$out/resnet20_exact.onnx" "$images" >>"$out/exact"
 else
   echo "SKIPPED: the networks of $real, which is not there"
 fi
@@ -41,8 +46,18 @@ status=0
 "$build/bin/aap-differential" compare --list "$out/exact" --equal --layers --json "$out/exact.json" || status=1
 "$build/bin/aap-differential" compare --list "$out/list" --layers --json "$out/list.json" || status=1
 if [ -n "$json" ]; then
+  accuracy() {  # name, network, images, options
+    "$build/bin/aap" run "$2" --engine golden --json --images "$3" "${@:4}" >"$out/accuracy_$1.json"
+  }
+  accuracy fashion_mnist_4of16 "$out/fashion_mnist_4of16.onnx" 10000
+  accuracy fashion_mnist_4of16_exact "$out/fashion_mnist_4of16_exact.onnx" 10000
+  if [ -d "$real" ]; then
+    "$build/bin/aap" quantize "$real/resnet20.onnx" "${cifar[@]}" --images 256 -o "$out/resnet20.onnx"
+    accuracy resnet20 "$out/resnet20.onnx" "$images" "${cifar[@]}"
+    accuracy resnet20_exact "$out/resnet20_exact.onnx" "$images" "${cifar[@]}"
+  fi
   command="scripts/oracle.sh --images $images --json $json" "$python" - "$out" "$json" <<'PYTHON'
-import datetime, importlib.metadata, json, os, subprocess, sys
+import datetime, glob, importlib.metadata, json, os, subprocess, sys
 out, target = sys.argv[1:]
 def load(name):
     with open(os.path.join(out, name)) as file:
@@ -52,6 +67,8 @@ result = {"command": os.environ["command"],
           "tools": {"onnxruntime": importlib.metadata.version("onnxruntime"),
                     "g++": subprocess.run(["g++", "-dumpfullversion"], capture_output=True, text=True).stdout.strip()},
           "date": datetime.date.today().isoformat(),
+          "accuracy": {os.path.basename(path)[len("accuracy_"):-len(".json")]: load(os.path.basename(path))["accuracy"]
+                       for path in sorted(glob.glob(os.path.join(out, "accuracy_*.json")))},
           "networks": exact.pop("cases") + others.pop("cases")}
 temporary = target + ".part"
 with open(temporary, "w") as file:

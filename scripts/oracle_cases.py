@@ -4,6 +4,7 @@
 oracle is stored.
 
     oracle_cases.py OUT REAL IMAGES              the int8 networks of the folder REAL
+    oracle_cases.py OUT --cifar REAL FILE IMAGES one network on the CIFAR-10 images there
     oracle_cases.py OUT --fashion FILE IMAGES    one network on Fashion-MNIST test images
 
 Prints the folders made, one a line.
@@ -29,6 +30,14 @@ def case(out, name, graph, inputs, expected=None):
     print(folder)
 
 
+def cifar(source, images):
+    rows = np.fromfile(os.path.join(source, "cifar10_test1000.bin"), np.uint8).reshape(-1, 3073)
+    mean = np.array([0.485, 0.456, 0.406], np.float32).reshape(1, 3, 1, 1)
+    deviation = np.array([0.229, 0.224, 0.225], np.float32).reshape(1, 3, 1, 1)
+    pixels = rows[:images, 1:].reshape(-1, 3, 32, 32).astype(np.float32)
+    return (pixels / np.float32(255) - mean) / deviation
+
+
 def real(out, source, images):
     def path(name):
         return os.path.join(source, name)
@@ -36,10 +45,7 @@ def real(out, source, images):
     def oracle(name):
         return np.load(path(name + ".ort.npy"))[:images]
 
-    cifar = np.fromfile(path("cifar10_test1000.bin"), np.uint8).reshape(-1, 3073)[:images, 1:].reshape(-1, 3, 32, 32)
-    mean = np.array([0.485, 0.456, 0.406], np.float32).reshape(1, 3, 1, 1)
-    deviation = np.array([0.229, 0.224, 0.225], np.float32).reshape(1, 3, 1, 1)
-    pixels = (cifar.astype(np.float32) / np.float32(255) - mean) / deviation
+    pixels = cifar(source, images)
     for name in ("resnet20.qdq_s8s8_pc", "resnet20.qop_u8s8_pc"):
         case(out, name, path(name + ".onnx"), pixels, oracle(name))
     words = np.load(path("kws_inputs.npy"))[:images].reshape(-1, 49, 10, 1)
@@ -57,7 +63,10 @@ def fashion(out, graph, images):
 
 
 if __name__ == "__main__":
-    if sys.argv[2] == "--fashion":
+    if sys.argv[2] == "--cifar":
+        graph = sys.argv[4]
+        case(sys.argv[1], os.path.splitext(os.path.basename(graph))[0], graph, cifar(sys.argv[3], int(sys.argv[5])))
+    elif sys.argv[2] == "--fashion":
         fashion(sys.argv[1], sys.argv[3], int(sys.argv[4]))
     else:
         real(sys.argv[1], sys.argv[2], int(sys.argv[3]))

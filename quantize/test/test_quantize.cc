@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 
+#include "golden/certify.h"
 #include "golden/golden.h"
 #include "model/float_executor.h"
 #include "model/qimport.h"
@@ -252,4 +253,46 @@ BOOST_AUTO_TEST_CASE(refuses_what_it_cannot_do_with_one_line) {
   bad = graph;
   bad.metadata["aap.input_std"] = "fast";
   refused(bad, images, {}, "'aap.input_std' is 'fast'");
+}
+
+// Residual blocks one after the other: results of adds are operands of the next.
+Graph residual_chain() {
+  GraphBuilder b({3, 9, 9}, 6);
+  std::string x = b.conv("stem", "input", b.normal({8, 3, 3, 3}, 0.3F));
+  x = b.op("Relu", "stem_relu", {x});
+  for (int i = 0; i < 4; ++i) {
+    const std::string n = std::to_string(i);
+    const std::string y = b.conv("conv" + n, x, b.normal({8, 8, 3, 3}, 0.15F + 0.05F * i));
+    x = b.op("Add", "add" + n, {y, x});
+    x = b.op("Relu", "relu" + n, {x});
+  }
+  x = b.op("GlobalAveragePool", "global", {x});
+  x = b.op("Flatten", "flatten", {x});
+  x = b.gemm("fc", x, b.normal({10, 8}, 0.5F), true);
+  return b.finish(x);
+}
+
+// Certified over every accumulator, pair and sum that a layer can reach; without the option it is not.
+BOOST_AUTO_TEST_CASE(exact_scales_leave_no_differing_value) {
+  for (const Graph& graph : {everything(), residual_chain()}) {
+    const Dataset images = random_images({3, graph.inputs[0].shape[2], graph.inputs[0].shape[3]}, 40, 9);
+    QuantizeOptions options;
+    options.calibration_images = 40;
+    const Graph usual = quantise(graph, images, options);
+    options.exact = true;
+    const Graph exact = quantise(graph, images, options);
+    const Certificate before = certify(usual, import_quantised(usual));
+    const Certificate after = certify(exact, import_quantised(exact));
+    for (const CertifiedLayer& l : after.layers) {
+      BOOST_TEST(l.differing() == 0, l.name << ": " << l.differing() << " differ");
+      BOOST_TEST(l.function_of_accumulator, l.name);
+    }
+    BOOST_TEST(after.exact());
+    BOOST_TEST(before.differing() > 0);
+    // The result stays as near to the float network.
+    const double usual_steps = worst_steps(graph, usual, images);
+    const double exact_steps = worst_steps(graph, exact, images);
+    BOOST_TEST_MESSAGE("largest error in output steps: " << usual_steps << ", exact " << exact_steps);
+    BOOST_TEST(exact_steps < 2.0 * usual_steps + 4.0);
+  }
 }
