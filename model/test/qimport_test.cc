@@ -437,3 +437,196 @@ BOOST_AUTO_TEST_CASE(float_result_without_scale_is_refused) {
   CHECK_HAS(error_of(b.output("y")),
             "'n_s' (Add): input 'c' is the float result of 'n_c', which no QuantizeLinear");
 }
+
+namespace {
+
+// DequantizeLinear -> Conv -> QuantizeLinear, to be broken in one place.
+Graph one_qdq_convolution() {
+  Builder b({-1, 2, 5, 5});
+  dequantize(b, "q", "x1");
+  float_conv(b, "x1", "c", {2, 2, 3, 3});
+  quantize(b, "c", "y", 1.0F, 0);
+  return b.output("y");
+}
+
+Node& node_of(Graph& g, const std::string& op) {
+  for (Node& n : g.nodes) {
+    if (n.op == op) return n;
+  }
+  throw_input("no {}", op);
+}
+
+// A node between the two ends of the graph.
+Node& insert(Graph& g, const std::string& op, std::vector<std::string> inputs) {
+  Node n;
+  n.op = op;
+  n.name = "odd";
+  n.inputs = std::move(inputs);
+  n.outputs = {"odd_out"};
+  g.nodes.insert(g.nodes.begin() + 2, n);
+  node_of(g, "Conv").inputs[0] = "odd_out";
+  return g.nodes[2];
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(each_unsupported_form_is_named) {
+  struct Case {
+    const char* what;
+    std::function<void(Graph&)> break_it;
+    const char* message;
+  };
+  const std::vector<Case> cases = {
+      {"nothing", [](Graph&) {}, "no error"},
+      {"blocked", [](Graph& g) { g.nodes[1].attributes["block_size"] = int64_t{32}; },
+       "'n_x1' (DequantizeLinear): block_size is 32"},
+      {"scale per channel of an activation",
+       [](Graph& g) { g.constants["q_s"] = FloatTensor({2}, 0.5F); }, "one scale, not one a channel"},
+      {"scale per input channel of a weight",
+       [](Graph& g) { g.nodes[2].attributes["axis"] = int64_t{1}; }, "for each output channel, dimension 0"},
+      {"weight zero point that does not fit",
+       [](Graph& g) {
+         g.constants["c_wz"] = Int8Tensor({2}, {0, 127});
+         g.constants["c_w"] = Int8Tensor({2, 2, 3, 3}, int8_t{-2});
+         g.nodes[2].inputs.push_back("c_wz");
+       },
+       "less its zero point 127 is -129, legal is -128..127"},
+      {"int32 weights", [](Graph& g) { g.constants["c_w"] = Tensor<int32_t>({2, 2, 3, 3}, 5); },
+       "weight 'c_wd' is not int8 or uint8"},
+      {"float weights",
+       [](Graph& g) {
+         g.constants["w"] = FloatTensor({2, 2, 3, 3}, 1.0F);
+         node_of(g, "Conv").inputs[1] = "w";
+       },
+       "weight 'w' is float"},
+      {"weights that are computed", [](Graph& g) { node_of(g, "Conv").inputs[1] = "x1"; },
+       "'n_c' (Conv)"},
+      {"dynamic quantisation", [](Graph& g) { g.nodes[0].op = "DynamicQuantizeLinear"; },
+       "dynamic quantisation: scales are computed at run time"},
+      {"integer convolution without scale", [](Graph& g) { node_of(g, "Conv").op = "ConvInteger"; },
+       "dynamic quantisation: its result has no scale"},
+      {"16-bit output", [](Graph& g) { g.nodes.back().attributes["output_dtype"] = int64_t{5}; },
+       "output_dtype is 5"},
+      {"int32 zero point", [](Graph& g) { g.constants["y_z"] = Tensor<int32_t>(Shape{}, 0); },
+       "zero point 'y_z' is not one int8 or uint8 value"},
+      {"unquantised input", [](Graph& g) { g.nodes[1].inputs = {"x", "q_s", "q_z"}; }, "its input is float"},
+      {"float result", [](Graph& g) { g.outputs[0].name = "c"; },
+       "output: input 'c' is the float result of 'n_c'"},
+      {"padding with another value",
+       [](Graph& g) {
+         g.constants["pads"] = Tensor<int64_t>({8}, {0, 0, 1, 1, 0, 0, 1, 1});
+         g.constants["one"] = FloatTensor(Shape{}, 1.0F);
+         insert(g, "Pad", {"x1", "pads", "one"});
+       },
+       "'odd' (Pad): pads with 1, legal is 0"},
+      {"reflection",
+       [](Graph& g) {
+         g.constants["pads"] = Tensor<int64_t>({8}, {0, 0, 1, 1, 0, 0, 1, 1});
+         insert(g, "Pad", {"x1", "pads"}).attributes["mode"] = std::string("reflect");
+       },
+       "mode is 'reflect'"},
+      {"cropping",
+       [](Graph& g) {
+         g.constants["pads"] = Tensor<int64_t>({8}, {0, 0, -1, 0, 0, 0, 0, 0});
+         insert(g, "Pad", {"x1", "pads"});
+       },
+       "has pads -1 and 0"},
+      {"mixed layouts",
+       [](Graph& g) {
+         // Of the network's input it would be the host's; of a layer's result nobody can do it.
+         Node pool = insert(g, "MaxPool", {"x1"});
+         pool.attributes["kernel_shape"] = std::vector<int64_t>{1, 1};
+         pool.name = "pool";
+         pool.outputs = {"pooled"};
+         g.nodes[2] = pool;
+         insert(g, "Transpose", {"pooled"}).attributes["perm"] = std::vector<int64_t>{0, 1, 3, 2};
+         std::swap(g.nodes[2], g.nodes[3]);
+       },
+       "dimensions are not N, C, H, W of the image"},
+      {"a view that cuts an axis",
+       [](Graph& g) {
+         Node n = g.nodes.back();
+         n.op = "Reshape";
+         n.name = "cut";
+         n.inputs = {"y", "shape3"};
+         n.outputs = {"z"};
+         g.constants["shape3"] = Tensor<int64_t>({4}, {1, 3, 2, 3});
+         g.nodes.push_back(n);
+         g.outputs[0].name = "z";
+       },
+       "'cut' (Reshape): its new shape [1, 3, 2, 3] cuts"},
+      {"constant added to an activation",
+       [](Graph& g) {
+         g.constants["k"] = FloatTensor(Shape{}, 1.0F);
+         insert(g, "Add", {"x1", "k"});
+       },
+       "'odd' (Add): adds the constant 'k'"},
+      {"broadcast",
+       [](Graph& g) {
+         Node n = g.nodes[1];
+         n.op = "GlobalAveragePool";
+         n.name = "gap";
+         n.inputs = {"x1"};
+         n.outputs = {"mean"};
+         g.nodes.insert(g.nodes.begin() + 2, n);
+         n.op = "QuantizeLinear";
+         n.name = "gap_q";
+         n.inputs = {"mean", "q_s", "q_z"};
+         n.outputs = {"mean_q"};
+         g.nodes.insert(g.nodes.begin() + 3, n);
+         n.op = "DequantizeLinear";
+         n.name = "gap_d";
+         n.inputs = {"mean_q", "q_s", "q_z"};
+         n.outputs = {"mean_d"};
+         g.nodes.insert(g.nodes.begin() + 4, n);
+         n.op = "Add";
+         n.name = "odd";
+         n.inputs = {"x1", "mean_d"};
+         n.outputs = {"odd_out"};
+         g.nodes.insert(g.nodes.begin() + 5, n);
+         node_of(g, "Conv").inputs[0] = "odd_out";
+       },
+       "'odd' (Add): broadcasts"},
+      {"batch norm between", [](Graph& g) { insert(g, "BatchNormalization", {"x1"}); },
+       "fold it into the convolution"},
+      {"average over channels",
+       [](Graph& g) { insert(g, "ReduceMean", {"x1"}).attributes["axes"] = std::vector<int64_t>{1}; },
+       "'odd' (ReduceMean): is not over height and width alone"},
+      {"float network",
+       [](Graph& g) {
+         Node conv = node_of(g, "Conv");
+         conv.inputs = {"x", "w"};
+         g.constants["w"] = FloatTensor({2, 2, 3, 3}, 1.0F);
+         g.nodes = {conv};
+         g.outputs[0].name = "c";
+       },
+       "is a float network"},
+  };
+  for (const Case& c : cases) {
+    Graph g = one_qdq_convolution();
+    c.break_it(g);
+    const std::string text = error_of(g);
+    BOOST_TEST(text.find(c.message) != std::string::npos, c.what << ": '" << c.message << "' in: " << text);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(softmax_and_layout_are_for_the_host) {
+  Builder b({-1, 4, 3, 2});  // N, H, W, C
+  dequantize(b, "q", "x1");
+  b.node("Transpose", "", {"x1"}, "t").attributes["perm"] = std::vector<int64_t>{0, 3, 1, 2};
+  float_conv(b, "t", "c", {5, 2, 4, 3});
+  quantize(b, "c", "cq", 1.0F, 0);
+  dequantize(b, "cq", "cd");
+  b.node("Flatten", "", {"cd"}, "f");
+  b.node("Softmax", "", {"f"}, "p");
+  quantize(b, "p", "y", 1.0F / 256, -128);
+  const QNetwork n = import_quantised(b.output("y"));
+  BOOST_TEST((n.tensors[0].channels == 2 && n.tensors[0].height == 4 && n.tensors[0].width == 3));
+  BOOST_TEST(n.tensors[0].name == "q");
+  BOOST_REQUIRE_EQUAL(n.input_order.size(), 24U);
+  for (int64_t c = 0; c < 2; ++c) {
+    for (int64_t i = 0; i < 12; ++i) BOOST_TEST(n.input_order[static_cast<size_t>(c * 12 + i)] == i * 2 + c);
+  }
+  BOOST_TEST((n.softmax_on_host && !n.output_real && n.softmax_params->zero_point == -128));
+  BOOST_TEST(n.tensors[static_cast<size_t>(n.output)].name == "cq");
+}
