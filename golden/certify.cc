@@ -86,7 +86,8 @@ class Certifier {
                  return std::clamp<int>(onnx_requantise(acc, scale, layer.output_zero_point),
                                         layer.lo, layer.hi);
                },
-               reach)});
+               reach),
+           reach.low});
     }
   }
 
@@ -152,7 +153,8 @@ class Certifier {
                [&](int64_t sum) {
                  return requantise(sum, r, layer.output_zero_point, layer.lo, layer.hi);
                },
-               runtime, reach)});
+               runtime, reach),
+           reach.low});
     }
   }
 

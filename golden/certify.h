@@ -34,6 +34,7 @@ struct CertifiedChannel {
   Requantisation requant;
   int64_t reachable = 0;  // accumulators
   int64_t differing = 0;  // of them
+  int64_t lowest = 0;     // the first of them, the others follow (convolutions and averages)
 };
 
 struct CertifiedLayer {
