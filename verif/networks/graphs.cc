@@ -163,7 +163,7 @@ Graph views(uint32_t seed) {
   // A row that is an image, and dimensions of 1 that come and go.
   std::string x = b.node("Reshape", {b.input(DataType::kFloat, {-1, 96}), b.ints({-1, 4, 24})});
   x = b.node("Unsqueeze", {x}, {{"axes", Ints{1}}});            // 1, 4, 24
-  x = b.node("Transpose", {x}, {{"perm", Ints{0, 2, 3, 1}}});   // 4, 24, 1
+  x = b.node("Transpose", {x}, {{"perm", Ints{0, 3, 2, 1}}});   // 24, 4, 1
   x = b.node("Reshape", {x, b.ints({-1, 4, 6, 4})});            // rows of 6 pixels of 4 channels
   x = b.dequantize(b.quantize(x, -4, 3));
   x = b.node("Transpose", {x}, {{"perm", Ints{0, 3, 1, 2}}});   // 4, 4, 6
