@@ -290,7 +290,8 @@ class Lowering {
     op.add_ma = first ? add.ma : add.mb;
     op.add_mb = first ? add.mb : add.ma;
     op.add_shift = add.add_shift;
-    op.add_c = add.add_constant;
+    // Hardware counts both operands from -128.
+    op.add_c = add.add_constant - 128 * static_cast<int32_t>(add.ma + add.mb);
     op.add_zp = add.output_zero_point;
     op.add_lo = add.lo;
     op.add_hi = add.hi;

@@ -15,6 +15,7 @@ struct Request {
   uint32_t address = 0;
   uint64_t beats = 0;
   bool fetch = false;       // reads: a descriptor
+  bool store = false;
   bool post = false;        // writes: S2L belongs to its last response
   uint32_t layer = 0xffff, descriptor = 0;
 };
@@ -26,12 +27,36 @@ struct Burst {
   uint32_t layer = 0xffff, descriptor = 0;
 };
 
-// One register holds the request that is split, one the burst that is checked and then shown on the bus.
-class Splitter {
+// A request and its current burst.
+class Splitting {
  public:
-  explicit Splitter(const Config& config)
+  explicit Splitting(const Config& config)
       : beat_(static_cast<uint32_t>(config.beat_bytes())),
         longest_(static_cast<uint32_t>(config.max_burst)) {}
+  const Burst& burst() const { return burst_; }
+
+ protected:
+  uint32_t first_beats() const { return longest_ - request_.address / beat_ % longest_; }
+  bool final_burst() const { return request_.beats <= first_beats(); }
+  void next_burst(bool final) {
+    const uint32_t beats = final ? static_cast<uint32_t>(request_.beats) : first_beats();
+    burst_ = {request_.address, beats, request_.fetch, request_.post && final, request_.layer,
+              request_.descriptor};
+    request_.address += beats * beat_;
+    request_.beats -= beats;
+  }
+
+  Request request_;
+  Burst burst_;
+
+ private:
+  uint32_t beat_, longest_;
+};
+
+// One register holds the request that is split, one the burst that is checked and then shown on the bus.
+class Splitter : public Splitting {
+ public:
+  using Splitting::Splitting;
 
   bool on_bus() const { return burst_valid_ && shown_; }        // AVALID
   bool waits_for_grant() const { return burst_valid_ && !shown_; }
@@ -42,7 +67,6 @@ class Splitter {
   bool busy_without_fetches() const {
     return (request_valid_ && !request_.fetch) || (burst_valid_ && !burst_.fetch);
   }
-  const Burst& burst() const { return burst_; }
   bool has_request() const { return request_valid_; }
 
   // The edge: `grant` shows the burst that waits, `accepted` is a request taken in this cycle or null.
@@ -66,20 +90,44 @@ class Splitter {
   }
 
  private:
-  uint32_t first_beats() const { return longest_ - request_.address / beat_ % longest_; }
-  bool final_burst() const { return request_.beats <= first_beats(); }
-  void next_burst(bool final) {
-    const uint32_t beats = final ? static_cast<uint32_t>(request_.beats) : first_beats();
-    burst_ = {request_.address, beats, request_.fetch, request_.post && final, request_.layer,
-              request_.descriptor};
-    request_.address += beats * beat_;
-    request_.beats -= beats;
+  bool request_valid_ = false, burst_valid_ = false, shown_ = false;
+};
+
+// `outstanding` 1: one request at a time, read or write, one burst of it at a time: checked, shown, and on its way until its last
+// beat or its response has come.
+class OneBurst : public Splitting {
+ public:
+  using Splitting::Splitting;
+
+  bool ready() const { return !valid_; }
+  bool checks() const { return valid_ && !shown_; }
+  bool on_bus() const { return shown_ && !taken_; }
+  bool loads() const { return valid_ && !request_.fetch && !request_.store; }
+  bool stores() const { return valid_ && request_.store; }
+
+  // The edge: `done` with the burst's last beat or response, `accepted` is a request taken in this cycle or null.
+  void edge(bool done, const Request* accepted) {
+    if (accepted != nullptr) {
+      request_ = *accepted;
+      valid_ = true;
+      begin();
+    } else if (done) {
+      if (final_) valid_ = shown_ = false;
+      else begin();
+    } else if (shown_) {
+      taken_ = true;
+    } else if (valid_) {
+      shown_ = true;
+    }
   }
 
-  uint32_t beat_, longest_;
-  bool request_valid_ = false, burst_valid_ = false, shown_ = false;
-  Request request_;
-  Burst burst_;
+ private:
+  void begin() {
+    final_ = final_burst();
+    next_burst(final_);
+    shown_ = taken_ = false;
+  }
+  bool valid_ = false, shown_ = false, taken_ = false, final_ = false;
 };
 
 // Bursts that were shown and whose data (reads) or response (writes) has not come. At most `outstanding`.

@@ -14,7 +14,7 @@ constexpr uint32_t kEndLimit = 3, kQuietLimit = 255;
 Clocked::Clocked(const Program& program, const Config& config, std::vector<uint8_t>& memory, const ModelOptions& options,
                  ModelResult& result)
     : Scheduler(program, config, memory, options, result), memory_(options), ring_(config), exec_(config), store_(config),
-      read_splitter_(config), write_splitter_(config), reads_(config), writes_(config) {}
+      one_(config.outstanding == 1), read_splitter_(config), write_splitter_(config), one_burst_(config), reads_(config), writes_(config) {}
 
 void Clocked::run() {
   while (!ended_ && !failed()) {
@@ -47,13 +47,13 @@ Clocked::Signals Clocked::signals() const {
   s.exec_starts = exec_.state == ExecUnit::State::kWait && wait_is_over(exec_.running);
   s.store_begins = store_.state == StoreUnit::State::kWait && wait_is_over(store_.running);
 
-  s.fetch_asks = requested_ != program_.descriptor_count && !ring_.full(requested_);
-  const bool accepts = read_splitter_.ready();
+  s.fetch_asks = fetch_asks();
+  const bool accepts = read_accepts();
   s.fetch_taken = s.fetch_asks && accepts;
   s.load_row_taken = loads_.state == LoadRequests::State::kRequest && !s.fetch_asks && accepts;
-  s.load_busy = read_splitter_.busy_without_fetches();
-  s.read_shown = read_splitter_.waits_for_grant() && !reads_.full();
-  s.read_on_bus = read_splitter_.on_bus();
+  s.load_busy = load_busy();
+  s.read_shown = one_ ? one_burst_.checks() && !one_burst_.stores() : read_splitter_.waits_for_grant() && !reads_.full();
+  s.read_on_bus = one_ ? one_burst_.on_bus() && !one_burst_.stores() : read_splitter_.on_bus();
   s.read_valid = memory_.r_valid(now_);
   s.read_fetch = s.read_valid && reads_.front().fetch;
   s.read_taken = s.read_valid && (s.read_fetch || load_writes_.wants_data());
@@ -61,12 +61,14 @@ Clocked::Signals Clocked::signals() const {
   s.data_taken = write_job_ && memory_.w_ready(now_);
   s.write_beat = s.data_taken && store_.full;
   s.write_last = s.write_beat && write_left_ == 1;
-  s.write_shown = write_splitter_.waits_for_grant() && !writes_.full() && (!write_job_ || s.write_last);
-  s.write_on_bus = write_splitter_.on_bus();
-  s.store_row_taken = store_.state == StoreUnit::State::kRow && write_splitter_.ready();
-  s.store_busy = write_splitter_.busy();
+  s.write_shown = one_ ? one_burst_.checks() && one_burst_.stores()
+                       : write_splitter_.waits_for_grant() && !writes_.full() && (!write_job_ || s.write_last);
+  s.write_on_bus = one_ ? one_burst_.on_bus() && one_burst_.stores() : write_splitter_.on_bus();
+  s.store_row_taken = store_.state == StoreUnit::State::kRow && write_accepts();
+  s.store_busy = store_busy();
   s.row_end = store_.reads(s.data_taken) && store_.words_left == 1;
   s.response = memory_.b_valid(now_);
+  s.burst_done = s.response || (s.read_taken && memory_.read_beats_left() == 1);
 
   s.quiet = all_quiet(s.ready);
   s.ending = end_seen_ && quiet_ >= kEndLimit && ring_.empty() && all_idle();
@@ -75,7 +77,7 @@ Clocked::Signals Clocked::signals() const {
 
 // Every unit is idle or waits for tokens, and nothing is on the bus.
 bool Clocked::all_quiet(const std::array<bool, kReaders>& ready) const {
-  if (!reads_.empty() || read_splitter_.busy() || !writes_.empty() || write_job_ || write_splitter_.busy()) return false;
+  if (!reads_.empty() || !writes_.empty() || write_job_ || bus_busy()) return false;
   const bool load_waits = loads_.state == LoadRequests::State::kTake ||
                           (loads_.state == LoadRequests::State::kWait && !wait_is_over(loads_.running));
   const bool writes_wait = (load_writes_.state == LoadWrites::State::kTake && !load_writes_.post) ||
@@ -89,7 +91,7 @@ bool Clocked::all_quiet(const std::array<bool, kReaders>& ready) const {
 bool Clocked::all_idle() const {
   return loads_.state == LoadRequests::State::kTake && load_writes_.state == LoadWrites::State::kTake &&
          !load_writes_.post && loads_.ahead == 0 && exec_.idle() && store_.idle() && reads_.empty() &&
-         !read_splitter_.busy() && writes_.empty() && !write_job_ && !write_splitter_.busy();
+         writes_.empty() && !write_job_ && !bus_busy();
 }
 
 void Clocked::step() {
@@ -107,6 +109,8 @@ void Clocked::step() {
   begin_units(s);
   edge_reads(s);
   edge_writes(s);
+  const bool accepted = s.fetch_taken || s.load_row_taken || s.store_row_taken;
+  if (one_) one_burst_.edge(s.burst_done, accepted ? &accepted_ : nullptr);
   edge_descriptors(s);
   edge_loads(s);
   edge_exec(s);
@@ -310,21 +314,23 @@ void Clocked::edge_reads(const Signals& s) {
     }
   }
   if (s.read_on_bus) {
-    memory_.take_read_address(now_, read_splitter_.burst().beats);
-    report(BusEvent::Kind::kReadAddress, read_splitter_.burst());
+    memory_.take_read_address(now_, read_burst().beats);
+    report(BusEvent::Kind::kReadAddress, read_burst());
   }
-  if (s.read_shown) reads_.push(read_splitter_.burst());
+  if (s.read_shown) reads_.push(read_burst());
   Request request;
   if (s.fetch_taken) {
-    request = {descriptor_address(requested_), ring_.beats(), true, false, 0xffff, requested_};
+    request = {descriptor_address(requested_), ring_.beats(), true, false, false, 0xffff, requested_};
     ++requested_;
     result_.fetch_bytes += isa::kDescriptorBytes;
   } else if (s.load_row_taken) {
     const Command& c = loads_.running.command;
     request = {run_address(c, loads_.run), loads_.run_bytes / static_cast<uint64_t>(config_.beat_bytes()), false, false,
-               c.layer, c.number};
+               false, c.layer, c.number};
   }
-  read_splitter_.edge(s.read_shown, s.fetch_taken || s.load_row_taken ? &request : nullptr);
+  const bool taken = s.fetch_taken || s.load_row_taken;
+  if (!one_) read_splitter_.edge(s.read_shown, taken ? &request : nullptr);
+  else if (taken) accepted_ = request;
 }
 
 void Clocked::edge_writes(const Signals& s) {
@@ -357,10 +363,10 @@ void Clocked::edge_writes(const Signals& s) {
   }
   if (s.write_on_bus) {
     memory_.take_write_address();
-    report(BusEvent::Kind::kWriteAddress, write_splitter_.burst());
+    report(BusEvent::Kind::kWriteAddress, write_burst());
   }
   if (s.write_shown) {
-    write_burst_ = write_splitter_.burst();
+    write_burst_ = write_burst();
     writes_.push(write_burst_);
     write_left_ = write_burst_.beats;
     write_job_ = true;
@@ -369,10 +375,11 @@ void Clocked::edge_writes(const Signals& s) {
   if (s.store_row_taken) {
     const Command& c = store_.running.command;
     const bool last = store_.run + 1 == store_.runs;
-    request = {run_address(c, store_.run), run_bytes(c, config_) / static_cast<uint64_t>(config_.beat_bytes()), false,
+    request = {run_address(c, store_.run), run_bytes(c, config_) / static_cast<uint64_t>(config_.beat_bytes()), false, true,
                last && (c.post >> isa::kTokS2L & 1) != 0, c.layer, c.number};
   }
-  write_splitter_.edge(s.write_shown, s.store_row_taken ? &request : nullptr);
+  if (!one_) write_splitter_.edge(s.write_shown, s.store_row_taken ? &request : nullptr);
+  else if (s.store_row_taken) accepted_ = request;
 }
 
 void run_timed(const Program& program, const Config& config, std::vector<uint8_t>& memory, const ModelOptions& options,

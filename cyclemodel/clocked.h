@@ -31,6 +31,7 @@ class Clocked : Scheduler {
     bool read_shown = false, read_on_bus = false, read_valid = false, read_fetch = false, read_taken = false;
     bool write_shown = false, write_on_bus = false, store_row_taken = false, store_busy = false;
     bool write_beat = false, write_last = false, data_taken = false, row_end = false, response = false;
+    bool burst_done = false;
     bool quiet = false, ending = false;
   };
   void step();
@@ -61,6 +62,17 @@ class Clocked : Scheduler {
   }
 
   bool wait_is_over(const Running& running) const { return order_.missing(running.command.wait) == 0; }
+  bool fetch_asks() const { return requested_ != program_.descriptor_count && !ring_.full(requested_); }
+  bool read_accepts() const { return one_ ? one_burst_.ready() : read_splitter_.ready(); }
+  bool write_accepts() const {
+    if (!one_) return write_splitter_.ready();
+    return one_burst_.ready() && !fetch_asks() && loads_.state != LoadRequests::State::kRequest;
+  }
+  bool load_busy() const { return one_ ? one_burst_.loads() : read_splitter_.busy_without_fetches(); }
+  bool store_busy() const { return one_ ? one_burst_.stores() : write_splitter_.busy(); }
+  bool bus_busy() const { return one_ ? !one_burst_.ready() : read_splitter_.busy() || write_splitter_.busy(); }
+  const Burst& read_burst() const { return one_ ? one_burst_.burst() : read_splitter_.burst(); }
+  const Burst& write_burst() const { return one_ ? one_burst_.burst() : write_splitter_.burst(); }
   bool loading() const { return loads_.ahead != 0 || load_writes_.writing(); }
 
   uint64_t now_ = 0;
@@ -79,8 +91,11 @@ class Clocked : Scheduler {
   ExecUnit exec_;
   StoreUnit store_;
   std::deque<Running> stores_to_post_;
-  // bus
+  // bus: the splitters, or with `outstanding` 1 the one burst
+  bool one_;
   Splitter read_splitter_, write_splitter_;
+  OneBurst one_burst_;
+  Request accepted_;           // by the one burst, in this cycle
   InFlight reads_, writes_;
   bool write_job_ = false;     // a burst's data is due
   Burst write_burst_;

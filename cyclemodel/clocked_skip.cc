@@ -11,24 +11,28 @@ namespace aap::cyclemodel {
 // Cycles from now on in which no unit changes its state, as far as that does not depend on data; kNever: no end in sight.
 uint64_t Clocked::still_cycles() const {
   if (check_ || load_writes_.post) return 0;
-  if (read_splitter_.advances() || read_splitter_.on_bus() || write_splitter_.advances() || write_splitter_.on_bus()) return 0;
-  if (read_splitter_.waits_for_grant() && !reads_.full()) return 0;
-  if (write_splitter_.waits_for_grant() && !writes_.full() && !write_job_) return 0;
-  if (read_splitter_.ready() && (requested_ != program_.descriptor_count && !ring_.full(requested_))) return 0;
+  if (one_) {
+    if (one_burst_.checks() || one_burst_.on_bus()) return 0;
+  } else {
+    if (read_splitter_.advances() || read_splitter_.on_bus() || write_splitter_.advances() || write_splitter_.on_bus()) return 0;
+    if (read_splitter_.waits_for_grant() && !reads_.full()) return 0;
+    if (write_splitter_.waits_for_grant() && !writes_.full() && !write_job_) return 0;
+  }
+  if (read_accepts() && fetch_asks()) return 0;
   const std::array<bool, kReaders> ready = readers_ready();
   if (!ring_.still(ready)) return 0;
 
   using Load = LoadRequests::State;
-  if (loads_.state == Load::kCheck || (loads_.state == Load::kRequest && read_splitter_.ready()) ||
-      (loads_.state == Load::kFinish && !read_splitter_.busy_without_fetches()) ||
+  if (loads_.state == Load::kCheck || (loads_.state == Load::kRequest && read_accepts()) ||
+      (loads_.state == Load::kFinish && !load_busy()) ||
       (loads_.state == Load::kWait && loads_.ahead < LoadRequests::kMostAhead && wait_is_over(loads_.running))) {
     return 0;
   }
   if (load_writes_.state == LoadWrites::State::kWait && loads_.ahead != 0) return 0;
   if (exec_.state == ExecUnit::State::kWait && wait_is_over(exec_.running)) return 0;
   using Store = StoreUnit::State;
-  if (store_.state == Store::kCheck || (store_.state == Store::kRow && write_splitter_.ready()) ||
-      (store_.state == Store::kFinish && !write_splitter_.busy()) ||
+  if (store_.state == Store::kCheck || (store_.state == Store::kRow && write_accepts()) ||
+      (store_.state == Store::kFinish && !store_busy()) ||
       (store_.state == Store::kWait && wait_is_over(store_.running))) {
     return 0;
   }

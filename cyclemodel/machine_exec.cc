@@ -348,8 +348,8 @@ void Machine::drain(const Command& c, uint32_t number) {
       const int64_t biased = wrap_accumulator(sum + p.bias, c, "sum with bias");
       int y = clamp_to(shift_rne(biased * int64_t{p.multiplier}, p.shift) + c.zp, c.lo, c.hi);
       if (c.residual) {
-        const int64_t mixed = int64_t{y} * c.add_ma +
-                              int64_t{residual_[(c.res_base + i) * pes_ + pe]} * c.add_mb + c.add_c;
+        const int64_t residual = residual_[(c.res_base + i) * pes_ + pe];
+        const int64_t mixed = int64_t{y + 128} * c.add_ma + (residual + 128) * c.add_mb + c.add_c;
         y = clamp_to(shift_rne(mixed, c.add_shift) + c.add_zp, c.add_lo, c.add_hi);
       }
       output_[(c.out_base + i) * pes_ + pe] = static_cast<int8_t>(y);

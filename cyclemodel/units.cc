@@ -68,7 +68,9 @@ bool LoadWrites::beat() {
 
 ExecUnit::ExecUnit(const Config& config)
     : tree_(config.lanes == 1 ? 0 : config.lanes == 8 ? 2 : 1),
-      drain_cycles_(static_cast<uint64_t>(config.drain_cycles())) {}
+      drain_cycles_(static_cast<uint64_t>(config.drain_cycles())),
+      passes_(static_cast<uint64_t>(config.residual_passes)),
+      max_row_cycles_(static_cast<uint64_t>(config.max_row_cycles)) {}
 
 void ExecUnit::take(const Command& command, uint64_t now, uint32_t descriptor_beats) {
   if (beats_taken == 0) running.command = command;
@@ -91,19 +93,21 @@ void ExecUnit::start(uint64_t now) {
 // docs/accelerator.md, EXEC: the last row of a pixel waits for the drain of the previous pixel, that of the first pixel for the
 // second half of the descriptor too.
 void ExecUnit::plan() {
-  const uint64_t first_last = std::max({first_row + rows() - 1, next_last_row, whole_from});
-  last_row = first_last + (running.command.pixels() - 1) * std::max(rows(), drain_cycles_);
+  const uint64_t first_last = std::max({first_row + (rows() - 1) * row_cycles(), next_last_row, whole_from});
+  last_row = first_last + (running.command.pixels() - 1) * std::max(rows() * row_cycles(), pixel_drain());
 }
 
 void ExecUnit::end(uint64_t now) {
   state = State::kTake;
   whole = false;
-  next_last_row = now + drain_cycles_;
+  next_last_row = now + pixel_drain();
   draining = true;
   drained = running;
   // docs/accelerator.md, Latencies
-  read_at = now + (running.command.residual ? 14 : 8) + tree_ + drain_cycles_;
-  finished_at = now + 19 + tree_ + drain_cycles_;
+  const uint64_t array = tree_ + max_row_cycles_ - 1;
+  const uint64_t operands = passes_ == 1 ? (running.command.residual ? 14 : 8) : slow() ? 16 : 8;
+  read_at = now + operands + array + pixel_drain();
+  finished_at = now + (passes_ == 1 ? 19 : slow() ? 24 : 16) + array + pixel_drain();
   last_row = kNever;
 }
 

@@ -74,10 +74,14 @@ struct ExecUnit {
   // Its last row was issued in cycle `now`.
   void end(uint64_t now);
   uint64_t rows() const { return uint64_t{running.command.steps} * running.command.keep; }
+  uint64_t row_cycles() const { return running.command.max ? max_row_cycles_ : 1; }
 
  private:
   void plan();
-  uint64_t tree_, drain_cycles_;
+  // The residual add goes through the requantisers, and the drain takes this one's pixels more slowly.
+  bool slow() const { return passes_ != 1 && running.command.residual && running.command.last; }
+  uint64_t pixel_drain() const { return slow() ? passes_ * drain_cycles_ : drain_cycles_; }
+  uint64_t tree_, drain_cycles_, passes_, max_row_cycles_;
 };
 
 struct StoreUnit {

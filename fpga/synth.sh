@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Synthesises a configuration for its part and checks what came out against fpga/expected/<target>.txt: block RAMs
-# and DSPs exactly, logic at most. Prints the figures, and with --json a file.
+# and DSPs exactly, logic at most, cells that carry a part's name at least (nothing was trimmed away). Prints the figures, and with
+# --json a file.
 #   fpga/synth.sh board            yosys synth_ecp5, ECP5-85F
 #   fpga/synth.sh small            yosys synth_ice40, iCE40UP5K
-#   fpga/synth.sh small --route    ... and nextpnr-ice40, icepack
-# Options: --out DIR (default build/fpga), --seed N (32-bit, default 1), --json FILE
+#   fpga/synth.sh small --route    ... and nextpnr-ice40, icepack, icetime: at most `logic` cells, at least `mhz` as both tools
+#                                  see it (fpga/expected/small_route.txt); about four minutes of one core
+# Options: --out DIR (default build/fpga), --seed N (32-bit, default 1; of placement), --json FILE
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target='' route=0 out=build/fpga seed=1 json=''
@@ -26,13 +28,20 @@ sources="rtl/gen/aap_isa_pkg.sv $(ls rtl/*.sv | tr '\n' ' ') rtl/gen/aap_$target
 log=$out/$target.yosys.log
 case $target in
   board) script="read_verilog -sv -DSYNTHESIS -Irtl $sources; synth_ecp5 -nowidelut -top aap_board -json $out/board.json; tee -o $out/board.stat stat" ;;
-  small) script="read_verilog -sv -DSYNTHESIS -Irtl $sources fpga/ice40/aap_small_pins.sv; synth_ice40 -device u -top aap_small_pins -json $out/small.json; tee -o $out/small.stat stat" ;;
+  small) script="read_verilog -sv -DSYNTHESIS -Irtl $sources fpga/ice40/aap_small_pins.sv; synth_ice40 -abc2 -device u -top aap_small_pins -json $out/small.json; tee -o $out/small.stat stat" ;;
 esac
 yosys -q -l "$log" -p "$script" >/dev/null 2>"$out/$target.err" || { tail -5 "$out/$target.err" >&2; echo "synth.sh: yosys failed, see $log" >&2; exit 1; }
 
 # name=count of every cell
 cells=$(awk 'NF == 2 && $1 ~ /^[A-Z$]/ && $2 ~ /^[0-9]+$/ {print $1, $2}' "$out/$target.stat" | tail -n +1)
-count() { awk -v n="$1" '$1 == n {s = $2} END {print s + 0}' <<<"$cells"; }
+# Of cells, or of cells whose name begins with a part of the accelerator (in/PART).
+count() {
+  case $1 in
+    in/*) grep -cE "^ *\"u_small\.u_top\.${1#in/}[._][^\"]*SB_[A-Za-z0-9_]*\": \{" "$out/$target.json" || true ;;
+    *) count_cell "$1" ;;
+  esac
+}
+count_cell() { awk -v n="$1" '$1 == n {s = $2} END {print s + 0}' <<<"$cells"; }
 bad=0
 while read -r cell relation want; do
   case $cell in ''|'#'*) continue ;; esac
@@ -47,17 +56,25 @@ while read -r cell relation want; do
 done <"fpga/expected/$target.txt"
 [ $bad = 0 ] || { echo "synth.sh: counts differ from fpga/expected/$target.txt; repeat with: fpga/synth.sh $target" >&2; exit 1; }
 
-fmax='' logic=''
+fmax='' icetime_mhz='' logic=''
 if [ $route = 1 ]; then
   [ "$target" = small ] || { echo "synth.sh: --route is for small; the board's place and route belongs to the nightly suite" >&2; exit 2; }
-  nextpnr-ice40 --up5k --package sg48 --json "$out/small.json" --asc "$out/small.asc" --seed "$seed" --freq 24 \
-    --report "$out/small.report.json" -l "$out/small.nextpnr.log" -q || {
+  again="fpga/synth.sh small --route --seed $seed"
+  limit() { awk -v n="$1" '$1 == n {print $3}' fpga/expected/small_route.txt; }
+  nextpnr-ice40 --up5k --package sg48 --json "$out/small.json" --asc "$out/small.asc" --seed "$seed" --freq "$(limit mhz)" \
+    --report "$out/small.report.json" -l "$out/small.nextpnr.log" -q 2>/dev/null || {
     grep -E "ERROR|Max frequency" "$out/small.nextpnr.log" | tail -3 >&2
-    echo "synth.sh: place and route failed, see $out/small.nextpnr.log; repeat with: fpga/synth.sh small --route --seed $seed" >&2; exit 1; }
+    echo "synth.sh: place and route failed, see $out/small.nextpnr.log; repeat with: $again" >&2; exit 1; }
   icepack "$out/small.asc" "$out/small.bin"
+  icetime -d up5k -m -c "$(limit mhz)" "$out/small.asc" >"$out/small.icetime.log" 2>&1 || {
+    tail -3 "$out/small.icetime.log" >&2; echo "synth.sh: icetime finds the clock missed; repeat with: $again" >&2; exit 1; }
   fmax=$(grep -oE 'Max frequency for clock[^:]*: [0-9.]+' "$out/small.nextpnr.log" | tail -n 1 | grep -oE '[0-9.]+$')
-  logic=$(grep -oE 'ICESTORM_LC: *[0-9]+' "$out/small.nextpnr.log" | tail -n 1 | grep -oE '[0-9]+$')
-  printf 'placed and routed: %s of 5280 logic cells, %s MHz (seed %s), %s\n' "$logic" "$fmax" "$seed" "$out/small.bin"
+  icetime_mhz=$(grep -oE '\([0-9.]+ MHz\)' "$out/small.icetime.log" | tail -n 1 | grep -oE '[0-9.]+')
+  used() { grep -oE "$1: *[0-9]+" "$out/small.nextpnr.log" | tail -n 1 | grep -oE '[0-9]+$'; }
+  logic=$(used ICESTORM_LC) ram=$(used ICESTORM_RAM) dsp=$(used ICESTORM_DSP)
+  printf 'placed and routed (seed %s): %s of 5280 logic cells, %s of 30 block RAMs, %s of 8 DSPs, %s MHz (nextpnr), %s MHz (icetime), %s\n' \
+    "$seed" "$logic" "$ram" "$dsp" "$fmax" "$icetime_mhz" "$out/small.bin"
+  [ "$logic" -le "$(limit logic)" ] || { echo "synth.sh: $logic logic cells, expected <= $(limit logic) (fpga/expected/small_route.txt)" >&2; exit 1; }
 fi
 if [ -n "$json" ]; then
   {
@@ -66,7 +83,8 @@ if [ -n "$json" ]; then
     printf '},\n  "date": "%s",\n  "cells": {' "$(date -u +%F)"
     awk '!seen[$1]++ {order[++n] = $1} {c[$1] = $2} END {for (i = 1; i <= n; i++) printf "%s\"%s\": %s", (i > 1 ? ", " : ""), order[i], c[order[i]]}' <<<"$cells"
     printf '}'
-    [ $route = 0 ] || printf ',\n  "logic_cells": %s,\n  "fmax_mhz": %s' "$logic" "$fmax"
+    [ $route = 0 ] || printf ',\n  "logic_cells": %s,\n  "block_rams": %s,\n  "dsps": %s,\n  "fmax_mhz": {"nextpnr": %s, "icetime": %s}' \
+      "$logic" "$ram" "$dsp" "$fmax" "$icetime_mhz"
     printf '\n}\n'
   } >"$json.tmp" && mv "$json.tmp" "$json"
 fi

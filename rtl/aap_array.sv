@@ -3,6 +3,9 @@
 // aap_array: Pes PEs of Lanes multipliers. Takes one row (the groups of all lanes and a row of weights) per cycle.
 // done_o pulses in the cycle in which acc_o holds the accumulators of a finished pixel, Latency cycles after the
 // pixel's last row was given; the next row of another pixel may follow immediately.
+//
+// With MaxRowCycles 2 a row of a maximum is held one more cycle without valid_i (flags need not be), and a maximum's done_o
+// comes one cycle later.
 
 `default_nettype none
 
@@ -11,6 +14,7 @@ module aap_array #(
   parameter  int Lanes    = 4,
   parameter  int Pes      = 32,
   parameter  int AccWidth = 32,
+  parameter  int MaxRowCycles = 1,
   parameter  int MulStyle = 0,
   localparam int ElemW    = 8 + $clog2(Group)
 ) (
@@ -38,17 +42,20 @@ module aap_array #(
   if (Pes < 2 || Pes % 2 != 0) begin : gen_illegal_pes
     ERROR_aap_array_Pes_must_be_even u_error ();
   end
+  if (MaxRowCycles != 1 && (MaxRowCycles != 2 || Lanes != 1)) begin : gen_illegal_max
+    ERROR_aap_array_MaxRowCycles_must_be_1_or_with_one_lane_2 u_error ();
+  end
 
   // flags beside the data
   logic [AccStage-1:0] valid_q, first_q, last_q, max_q;
-  logic                done_q;
+  logic                done_q, second, finished, sel_max;
   always_ff @(posedge clk_i) begin : p_valid
     if (!rst_ni || clear_i) begin
       valid_q <= '0;
       done_q  <= 1'b0;
     end else begin
       valid_q <= {valid_q[AccStage-2:0], valid_i};
-      done_q  <= valid_q[AccStage-1] & last_q[AccStage-1];
+      done_q  <= finished;
     end
   end
   always_ff @(posedge clk_i) begin : p_flags
@@ -57,30 +64,54 @@ module aap_array #(
     max_q   <= {max_q[AccStage-2:0], max_i};
   end
   assign done_o = done_q;
-  assign busy_o = (|valid_q) | done_q;
+  assign busy_o = (|valid_q) | done_q | second;
 
   logic [8*Products-1:0]  act;
   logic [16*Products-1:0] products;
 
   for (genvar e = 0; e < Products; e++) begin : gen_selector
-    aap_selector #(.Group(Group)) u_selector (
-      .clk_i(clk_i), .max_i(max_i), .group_i(groups_i[8*Group*(e % Lanes) +: 8*Group]),
+    aap_selector #(.Group(Group), .MulStyle(MulStyle)) u_selector (
+      .clk_i(clk_i), .max_i(sel_max), .group_i(groups_i[8*Group*(e % Lanes) +: 8*Group]),
       .index_i(weights_i[ElemW*e+8 +: ElemW-8]), .act_o(act[8*e +: 8])
     );
   end
 
   for (genvar e = 0; e < Products; e = e + 2) begin : gen_mul
-    aap_mul2 #(.MulStyle(MulStyle)) u_mul2 (
+    aap_mul2 #(.MulStyle(MulStyle), .Complement(MaxRowCycles - 1)) u_mul2 (
       .clk_i(clk_i), .a0_i(act[8*e +: 8]), .b0_i(weights_i[ElemW*e +: 8]), .a1_i(act[8*e+8 +: 8]),
-      .b1_i(weights_i[ElemW*(e+1) +: 8]), .p0_o(products[16*e +: 16]), .p1_o(products[16*e+16 +: 16])
+      .b1_i(weights_i[ElemW*(e+1) +: 8]), .comp_i(second), .p0_o(products[16*e +: 16]), .p1_o(products[16*e+16 +: 16])
     );
   end
 
-  for (genvar p = 0; p < Pes; p++) begin : gen_pe
-    aap_pe #(.Lanes(Lanes), .AccWidth(AccWidth)) u_pe (
-      .clk_i(clk_i), .products_i(products[16*Lanes*p +: 16*Lanes]), .valid_i(valid_q[AccStage-1]),
-      .first_i(first_q[AccStage-1]), .max_i(max_q[AccStage-1]), .acc_o(acc_o[AccWidth*p +: AccWidth])
-    );
+  if (MaxRowCycles == 1) begin : gen_one_cycle
+    assign second   = 1'b0;
+    assign finished = valid_q[AccStage-1] & last_q[AccStage-1];
+    assign sel_max  = max_i;
+    for (genvar p = 0; p < Pes; p++) begin : gen_pe
+      aap_pe #(.Lanes(Lanes), .AccWidth(AccWidth)) u_pe (
+        .clk_i(clk_i), .products_i(products[16*Lanes*p +: 16*Lanes]), .valid_i(valid_q[AccStage-1]),
+        .first_i(first_q[AccStage-1]), .max_i(max_q[AccStage-1]), .acc_o(acc_o[AccWidth*p +: AccWidth])
+      );
+    end
+  end else begin : gen_two_cycles
+    logic second_q, first2_q, last2_q, take, load, compare;
+    always_ff @(posedge clk_i) begin : p_second
+      second_q <= rst_ni && !clear_i && compare;
+      first2_q <= first_q[AccStage-1];
+      last2_q  <= last_q[AccStage-1];
+    end
+    assign second   = second_q;
+    assign finished = second_q ? last2_q : valid_q[AccStage-1] & last_q[AccStage-1] & ~max_q[AccStage-1];
+    assign sel_max  = max_i | (valid_q[0] & max_q[0]);
+    assign take     = second_q ? first2_q : valid_q[AccStage-1] & ~max_q[AccStage-1];
+    assign compare  = valid_q[AccStage-1] & max_q[AccStage-1];
+    assign load     = second_q | first_q[AccStage-1];
+    for (genvar p = 0; p < Pes; p++) begin : gen_pe
+      aap_pe_max2 #(.AccWidth(AccWidth), .MulStyle(MulStyle)) u_pe (
+        .clk_i(clk_i), .product_i(products[16*p +: 16]), .take_i(take), .compare_i(compare), .second_i(second_q), .load_i(load),
+        .acc_o(acc_o[AccWidth*p +: AccWidth])
+      );
+    end
   end
 endmodule
 

@@ -22,6 +22,8 @@ module aap_compute #(
   parameter  int OutDepth      = 512,
   parameter  int ResidualDepth = 512,
   parameter  int PerfCounters  = 1,
+  parameter  int ResidualPasses = 1,   // 1, 3
+  parameter  int MaxRowCycles  = 1,    // 1, with one lane 2
   parameter  int MulStyle      = 0,    // 0 generic, 1 iCE40 SB_MAC16
   localparam int BlockBytes    = (8 * Group > AxiDataWidth) ? Group : AxiDataWidth / 8,
   localparam int Superbanks    = Lanes * Group / BlockBytes
@@ -70,8 +72,11 @@ module aap_compute #(
   localparam int DrainCycles = Pes / Requantisers;
   localparam int TreeStages  = (Lanes == 1) ? 0 : (Lanes == 8) ? 2 : 1;
   // From the issue of a pixel's last row to d0 of its first channels: buffers 3, selector and product 2, accumulator 1,
-  // drain register 1.
-  localparam int RowDelay    = 7 + TreeStages;
+  // drain register 1; a maximum takes two cycles a row.
+  localparam int RowDelay    = 7 + TreeStages + (MaxRowCycles - 1);
+  localparam int FinishDelay = RowDelay + DrainCycles + ((ResidualPasses == 1) ? 12 : 9);
+  localparam int ResidualDelay = RowDelay + ((ResidualPasses == 1) ? DrainCycles + 7 : 3 * DrainCycles + 9);
+  localparam int ResidualFinishDelay = (ResidualPasses == 1) ? FinishDelay : RowDelay + 3 * DrainCycles + 17;
   localparam int ActW        = $clog2(ActDepth);
   localparam int WgtW        = $clog2(WeightDepth);
   localparam int TabW        = $clog2(TableDepth);
@@ -94,7 +99,9 @@ module aap_compute #(
   logic [7:0]                cfg_zp, cfg_lo, cfg_hi, cfg_add_zp, cfg_add_lo, cfg_add_hi;
   logic [4:0]                cfg_add_shift;
   logic [15:0]               cfg_add_ma, cfg_add_mb;
-  logic [24:0]               cfg_add_c;
+  logic [25:0]               cfg_add_c;
+  logic                      swap_mul, swap_bounds;
+  logic [7:0]                swap_zp;
   logic                      drain_err, exec_busy, exec_parsed, array_busy, drain_busy, done;
   logic [15:0]               drain_err_addr;
   logic [AccWidth*Pes-1:0]   acc;
@@ -105,8 +112,8 @@ module aap_compute #(
     .Group(Group), .Lanes(Lanes), .AxiDataWidth(AxiDataWidth), .AddrWidth(AddrWidth), .ActDepth(ActDepth),
     .WeightDepth(WeightDepth), .TableDepth(TableDepth), .ParamDepth(ParamDepth), .PsumDepth(PsumDepth),
     .OutDepth(OutDepth), .ResidualDepth(ResidualDepth),
-    .DrainCycles(DrainCycles), .ReadDelay(RowDelay + DrainCycles + 1), .ResidualDelay(RowDelay + DrainCycles + 7),
-    .FinishDelay(RowDelay + DrainCycles + 12)
+    .DrainCycles(DrainCycles), .ReadDelay(RowDelay + DrainCycles + 1), .ResidualDelay(ResidualDelay),
+    .FinishDelay(FinishDelay), .ResidualFinishDelay(ResidualFinishDelay), .ResidualPasses(ResidualPasses), .MaxRowCycles(MaxRowCycles)
   ) u_exec (
     .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear_i), .halt_i(halt_i),
     .desc_valid_i(desc_valid_i), .desc_ready_o(desc_ready_o), .desc_data_i(desc_data_i), .desc_addr_i(desc_addr_i),
@@ -119,6 +126,7 @@ module aap_compute #(
     .cfg_res_base_o(cfg_res_base), .cfg_par_base_o(cfg_par_base), .cfg_zp_o(cfg_zp), .cfg_lo_o(cfg_lo),
     .cfg_hi_o(cfg_hi), .cfg_add_zp_o(cfg_add_zp), .cfg_add_shift_o(cfg_add_shift), .cfg_add_lo_o(cfg_add_lo),
     .cfg_add_hi_o(cfg_add_hi), .cfg_add_ma_o(cfg_add_ma), .cfg_add_mb_o(cfg_add_mb), .cfg_add_c_o(cfg_add_c),
+    .swap_mul_i(swap_mul), .swap_bounds_i(swap_bounds), .swap_zp_i(swap_zp),
     .drain_err_i(drain_err), .drain_err_addr_i(drain_err_addr),
     .busy_o(exec_busy), .parsed_o(exec_parsed),
     .err_valid_o(err_valid_o), .err_code_o(err_code_o), .err_addr_o(err_addr_o),
@@ -138,7 +146,9 @@ module aap_compute #(
     .wgt_re_i(wgt_re), .wgt_addr_i(wgt_addr), .wgt_rdata_o(wgt_rdata)
   );
 
-  aap_array #(.Group(Group), .Lanes(Lanes), .Pes(Pes), .AccWidth(AccWidth), .MulStyle(MulStyle)) u_array (
+  aap_array #(
+    .Group(Group), .Lanes(Lanes), .Pes(Pes), .AccWidth(AccWidth), .MaxRowCycles(MaxRowCycles), .MulStyle(MulStyle)
+  ) u_array (
     .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear_i),
     .valid_i(row_valid), .first_i(row_first), .last_i(row_last), .max_i(row_max),
     .groups_i(act_rdata), .weights_i(wgt_rdata), .done_o(done), .busy_o(array_busy), .acc_o(acc)
@@ -147,7 +157,7 @@ module aap_compute #(
   aap_drain #(
     .Pes(Pes), .Requantisers(Requantisers), .AccWidth(AccWidth), .MulWidth(MulWidth), .AxiDataWidth(AxiDataWidth),
     .ParamDepth(ParamDepth), .PsumDepth(PsumDepth), .OutDepth(OutDepth), .ResidualDepth(ResidualDepth),
-    .MulStyle(MulStyle)
+    .ResidualPasses(ResidualPasses), .MulStyle(MulStyle)
   ) u_drain (
     .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear_i),
     .cfg_load_i(cfg_load), .cfg_first_i(cfg_first), .cfg_last_i(cfg_last), .cfg_max_i(cfg_max),
@@ -155,6 +165,7 @@ module aap_compute #(
     .cfg_res_base_i(cfg_res_base), .cfg_par_base_i(cfg_par_base), .cfg_zp_i(cfg_zp), .cfg_lo_i(cfg_lo),
     .cfg_hi_i(cfg_hi), .cfg_add_zp_i(cfg_add_zp), .cfg_add_shift_i(cfg_add_shift), .cfg_add_lo_i(cfg_add_lo),
     .cfg_add_hi_i(cfg_add_hi), .cfg_add_ma_i(cfg_add_ma), .cfg_add_mb_i(cfg_add_mb), .cfg_add_c_i(cfg_add_c),
+    .swap_mul_o(swap_mul), .swap_bounds_o(swap_bounds), .zp_o(swap_zp),
     .done_i(done), .acc_i(acc),
     .ld_res_i(ld_valid_i && ld_buf_i == 3'd1), .ld_par_i(ld_valid_i && ld_buf_i == 3'd4), .ld_addr_i(ld_addr_i),
     .ld_col_i(ld_col_i), .ld_data_i(ld_data_i),

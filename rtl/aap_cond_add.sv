@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// aap_cond_add: y = en ? x + a : x, complemented if Invert. One iCE40 cell per bit: its LUT sees both summands, the carry and en;
+// aap_cond_add: y = en ? x + a : x. One iCE40 cell per bit: its LUT sees both summands, the carry and en;
 // synthesis finds that for some bits only, so MulStyle 1 instantiates the cells.
 
 `default_nettype none
 
 module aap_cond_add #(
   parameter int Width    = 8,
-  parameter int Invert   = 0,
   parameter int MulStyle = 0  // 0 generic, 1 iCE40 cells
 ) (
   input  wire logic             en_i,
@@ -22,14 +21,12 @@ module aap_cond_add #(
       if (i < Width - 1) begin : gen_carry
         SB_CARRY u_carry (.CO(carry[i+1]), .I0(x_i[i]), .I1(a_i[i]), .CI(carry[i]));
       end
-      SB_LUT4 #(.LUT_INIT(Invert != 0 ? 16'h3993 : 16'hc66c)) u_lut (
+      SB_LUT4 #(.LUT_INIT(16'hc66c)) u_lut (
         .O(y_o[i]), .I0(en_i), .I1(x_i[i]), .I2(a_i[i]), .I3(carry[i])
       );
     end
   end else begin : gen_generic
-    logic [Width-1:0] y;
-    assign y   = en_i ? x_i + a_i : x_i;
-    assign y_o = (Invert != 0) ? ~y : y;
+    assign y_o = en_i ? x_i + a_i : x_i;
   end
 endmodule
 

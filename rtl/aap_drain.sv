@@ -4,6 +4,10 @@
 // requantiser, residual add and output buffer. It never waits; done_i comes at most every DrainCycles cycles. Stage d0 is
 // the cycle in which channels leave the drain register; the output word is written in d8, with residual in d12.
 //
+// With ResidualPasses 3 the requantiser does the residual add too, in two further passes: channels of an EXEC with residual
+// leave every third cycle (done_i comes at most every 3 x DrainCycles cycles, and may wait two for its turn), sums take the requantiser in their d2, their
+// results in d9 and the residual operands in d10; words are written in d9, with residual in d17.
+//
 // The fields of an EXEC are copied at cfg_load_i, when nothing is on its way, except those marked static.
 // Every memory has its own counter at the stage that uses it: addresses of an EXEC are consecutive.
 //
@@ -22,6 +26,7 @@ module aap_drain #(
   parameter  int PsumDepth     = 256,
   parameter  int OutDepth      = 512,
   parameter  int ResidualDepth = 512,
+  parameter  int ResidualPasses = 1,  // 1, 3
   parameter  int MulStyle      = 0,
   localparam int DrainCycles   = Pes / Requantisers,
   localparam int StepW         = $clog2(DrainCycles),
@@ -53,7 +58,10 @@ module aap_drain #(
   input  wire logic [7:0]                cfg_add_hi_i,
   input  wire logic [15:0]               cfg_add_ma_i,
   input  wire logic [15:0]               cfg_add_mb_i,
-  input  wire logic [24:0]               cfg_add_c_i,
+  input  wire logic [25:0]               cfg_add_c_i,
+  output      logic                      swap_mul_o,       // add_ma and add_mb change places in the next cycle
+  output      logic                      swap_bounds_o,    // lo and hi change places with add_lo and add_hi, zp_o with add_zp
+  output      logic [7:0]                zp_o,
 
   // accumulators of a finished pixel
   input  wire logic                      done_i,
@@ -81,6 +89,9 @@ module aap_drain #(
   localparam int SubW   = $clog2(Subs);
   localparam int ResRam = ResidualDepth * Pes / BeatB;
   localparam int SumW   = AccWidth * Requantisers;
+  localparam int PlainAt    = (ResidualPasses == 1) ? 8 : 9;    // stage of y
+  localparam int OperandAt  = (ResidualPasses == 1) ? 7 : 9;    // of the residual buffer's read
+  localparam int ResidualAt = (ResidualPasses == 1) ? 12 : 17;  // of y with residual
 
   if (Requantisers * DrainCycles != Pes || DrainCycles != (1 << StepW) || DrainCycles < 4) begin : gen_illegal_pes
     ERROR_aap_drain_Pes_must_be_a_power_of_two_and_4_Requantisers u_error ();
@@ -90,6 +101,10 @@ module aap_drain #(
   end
   if (PsumW > 16 || OutW > 16 || ResW > 16 || PsumDepth < 2 || OutDepth < 2 || ResidualDepth < 2) begin : gen_illegal_depth
     ERROR_aap_drain_depths_times_drain_cycles_must_be_at_most_65536 u_error ();
+  end
+
+  if (ResidualPasses != 1 && ResidualPasses != 3) begin : gen_illegal_passes
+    ERROR_aap_drain_ResidualPasses_must_be_1_or_3 u_error ();
   end
 
   // ---- fields
@@ -104,15 +119,34 @@ module aap_drain #(
       residual_q <= cfg_residual_i;
       par_base_q <= cfg_par_base_i;
       zp_q       <= cfg_zp_i;
+    end else if (swap_bounds_o) begin
+      zp_q       <= cfg_add_zp_i;
     end
   end
+  assign zp_o = zp_q;
 
   // ---- d0: drain register
   logic [StepW:0]            left_q;   // cycles that the pixel still takes
   logic [AccWidth*Pes-1:0]   drain_q;
-  logic [12:1]               v_q;      // v_q[n]: stage dn holds a result
-  logic                      v0, psum_bad, res_bad, out_bad, write;
-  assign v0 = (left_q != '0);
+  logic [ResidualAt:1]       v_q, v_d; // v_q[n]: stage dn holds a result
+  logic                      v0, turn, slow, psum_bad, res_bad, out_bad, write;
+  assign v0   = (left_q != '0) && turn;
+  assign slow = (ResidualPasses != 1) && residual_q && last_q;
+  if (ResidualPasses == 1) begin : gen_every_cycle
+    assign turn = 1'b1;
+  end else begin : gen_every_third
+    // It runs through all pixels of an EXEC, so that the three passes never meet.
+    logic [1:0] phase_q;
+    assign turn = (phase_q == 2'd0);
+    always_ff @(posedge clk_i) begin : p_phase
+      if (!slow || phase_q == 2'd2) phase_q <= 2'd0;
+      else                          phase_q <= phase_q + 1'b1;
+    end
+  end
+  always_comb begin : p_stages
+    v_d                = {v_q[ResidualAt-1:1], v0 & ~psum_bad};
+    v_d[OperandAt+1]   = v_q[OperandAt] & ~res_bad & ((ResidualPasses == 1) || slow);
+  end
   always_ff @(posedge clk_i) begin : p_valid
     if (!rst_ni || clear_i) begin
       left_q <= '0;
@@ -120,7 +154,7 @@ module aap_drain #(
     end else begin
       if (done_i) left_q <= (StepW+1)'(DrainCycles);
       else if (v0) left_q <= left_q - 1'b1;
-      v_q <= {v_q[11:8], v_q[7] & ~res_bad, v_q[6:1], v0 & ~psum_bad};
+      v_q <= v_d;
     end
   end
   always_ff @(posedge clk_i) begin : p_drain
@@ -149,7 +183,7 @@ module aap_drain #(
       if (v0) psum_rd_q <= psum_rd_q + 1'b1;
       if (v_q[1]) par_q <= pixel_end1_q ? par_base_q : par_q + 1'b1;
       if (v_q[2]) psum_wr_q <= psum_wr_q + 1'b1;
-      if (v_q[7]) res_q <= res_q + 1'b1;
+      if (v_q[OperandAt]) res_q <= res_q + 1'b1;
       if (write) out_q <= out_q + 1'b1;
     end
   end
@@ -195,26 +229,17 @@ module aap_drain #(
     );
   end
 
-  // ---- d2 to d8: requantisers
-  logic [8*Requantisers-1:0] y8, residual8, y12;
-  for (genvar r = 0; r < Requantisers; r++) begin : gen_requant
-    aap_requant #(.AccWidth(AccWidth), .MulWidth(MulWidth), .MulStyle(MulStyle)) u_requant (
-      .clk_i(clk_i), .sum_i(sum2_q[AccWidth*r +: AccWidth]), .bias_i(bias[AccWidth*r +: AccWidth]),
-      .m_i(scale[HighW*r +: MulWidth]), .t_i(scale[HighW*r+MulWidth +: 6]), .zp_i(zp_q), .lo_i(cfg_lo_i),
-      .hi_i(cfg_hi_i), .y_o(y8[8*r +: 8])
-    );
-  end
-
-  // ---- d7: residual operand
+  // ---- residual operand: d7, or d9 when the requantiser takes it
   logic [AxiDataWidth-1:0] res_rdata;
   logic                    res_re;
-  assign res_bad = v_q[7] && last_q && residual_q && (res_q >= (ResW+1)'(ResidualDepth * DrainCycles));
-  assign res_re  = v_q[7] && last_q && residual_q && !res_bad;
+  assign res_bad = v_q[OperandAt] && last_q && residual_q && (res_q >= (ResW+1)'(ResidualDepth * DrainCycles));
+  assign res_re  = v_q[OperandAt] && last_q && residual_q && !res_bad;
   aap_ram #(.Width(AxiDataWidth), .Depth(ResRam)) u_residual (
     .clk_i(clk_i), .rst_ni(rst_ni),
     .we_i(ld_res_i), .waddr_i(ld_addr_i[ResW-SubW-1:0]), .wdata_i(ld_data_i),
     .re_i(res_re), .raddr_i(res_q[ResW-1:SubW]), .rdata_o(res_rdata)
   );
+  logic [8*Requantisers-1:0] residual8;
   if (Subs == 1) begin : gen_whole_beat
     assign residual8 = res_rdata;
   end else begin : gen_part_beat
@@ -225,21 +250,49 @@ module aap_drain #(
     assign residual8 = res_rdata[8*Requantisers*sub_q +: 8*Requantisers];
   end
 
-  // ---- d8 to d12: residual add
-  for (genvar r = 0; r < Requantisers; r++) begin : gen_residual
-    aap_residual_add #(.MulStyle(MulStyle)) u_add (
-      .clk_i(clk_i), .a_i(y8[8*r +: 8]), .b_i(residual8[8*r +: 8]), .ma_i(cfg_add_ma_i), .mb_i(cfg_add_mb_i),
-      .c_i(cfg_add_c_i), .shift_i(cfg_add_shift_i), .zp_i(cfg_add_zp_i), .lo_i(cfg_add_lo_i), .hi_i(cfg_add_hi_i),
-      .y_o(y12[8*r +: 8])
-    );
+  // ---- d2 to d8: requantisers; d8 to d12: residual add
+  logic [8*Requantisers-1:0] y_plain, y_residual;
+  if (ResidualPasses == 1) begin : gen_own_adder
+    for (genvar r = 0; r < Requantisers; r++) begin : gen_requant
+      aap_requant #(.AccWidth(AccWidth), .MulWidth(MulWidth), .MulStyle(MulStyle)) u_requant (
+        .clk_i(clk_i), .sum_i(sum2_q[AccWidth*r +: AccWidth]), .bias_i(bias[AccWidth*r +: AccWidth]),
+        .m_i(scale[HighW*r +: MulWidth]), .t_i(scale[HighW*r+MulWidth +: 6]), .zp_i(zp_q), .lo_i(cfg_lo_i),
+        .hi_i(cfg_hi_i), .y_o(y_plain[8*r +: 8])
+      );
+      aap_residual_add #(.MulStyle(MulStyle)) u_add (
+        .clk_i(clk_i), .a_i(y_plain[8*r +: 8]), .b_i(residual8[8*r +: 8]), .ma_i(cfg_add_ma_i), .mb_i(cfg_add_mb_i),
+        .c_i(cfg_add_c_i), .shift_i(cfg_add_shift_i), .zp_i(cfg_add_zp_i), .lo_i(cfg_add_lo_i), .hi_i(cfg_add_hi_i),
+        .y_o(y_residual[8*r +: 8])
+      );
+    end
+    assign swap_mul_o    = 1'b0;
+    assign swap_bounds_o = 1'b0;
+  end else begin : gen_three_passes
+    logic second;
+    assign second = v_q[9] && slow;
+    for (genvar r = 0; r < Requantisers; r++) begin : gen_requant
+      aap_requant_add #(.AccWidth(AccWidth), .MulWidth(MulWidth), .MulStyle(MulStyle)) u_requant (
+        .clk_i(clk_i), .sum_i(sum2_q[AccWidth*r +: AccWidth]), .bias_i(bias[AccWidth*r +: AccWidth]),
+        .m_i(scale[HighW*r +: MulWidth]), .t_i(scale[HighW*r+MulWidth +: 6]),
+        .second_i({v_q[12:10], second}), .third_i(v_q[13:10]), .residual_i(residual8[8*r +: 8]),
+        .mul_i(cfg_add_ma_i), .c_i(cfg_add_c_i), .shift_i(cfg_add_shift_i),
+        .zp_i(zp_q), .lo_i(cfg_lo_i), .hi_i(cfg_hi_i), .y_o(y_plain[8*r +: 8])
+      );
+    end
+    assign y_residual    = y_plain;
+    // After the second pass has taken ma, and back; while the third's result is clamped, and back.
+    assign swap_mul_o    = v_q[10] || v_q[11];
+    assign swap_bounds_o = v_q[15] || v_q[16];
+    logic unused_add;
+    assign unused_add = ^{cfg_add_mb_i, cfg_add_lo_i, cfg_add_hi_i};
   end
 
   // ---- output
-  assign write   = last_q && (residual_q ? v_q[12] : v_q[8]);
+  assign write   = last_q && (residual_q ? v_q[ResidualAt] : v_q[PlainAt]);
   assign out_bad = write && (out_q >= (OutW+1)'(OutDepth * DrainCycles));
   aap_ram #(.Width(8 * Requantisers), .Depth(OutDepth * DrainCycles)) u_out (
     .clk_i(clk_i), .rst_ni(rst_ni),
-    .we_i(write && !out_bad), .waddr_i(out_q[OutW-1:0]), .wdata_i(residual_q ? y12 : y8),
+    .we_i(write && !out_bad), .waddr_i(out_q[OutW-1:0]), .wdata_i(residual_q ? y_residual : y_plain),
     .re_i(out_re_i), .raddr_i(out_raddr_i[OutW-1:0]), .rdata_o(out_rdata_o)
   );
 

@@ -28,7 +28,10 @@ module aap_exec #(
   parameter  int DrainCycles   = 4,    // cycles of the drain per pixel
   parameter  int ReadDelay     = 20,   // from the last row of an EXEC until its parameters have been read,
   parameter  int ResidualDelay = 26,   // its residual operands too,
-  parameter  int FinishDelay   = 31,   // and its outputs are written
+  parameter  int FinishDelay   = 31,   // and its outputs are written;
+  parameter  int ResidualFinishDelay = 31,  // with residual
+  parameter  int MaxRowCycles  = 1,    // cycles from a row of a maximum to the next row
+  parameter  int ResidualPasses = 1,   // times DrainCycles is what a pixel with residual takes in the drain
   localparam int ActW          = $clog2(ActDepth),
   localparam int WgtW          = $clog2(WeightDepth),
   localparam int TabW          = $clog2(TableDepth),
@@ -87,7 +90,10 @@ module aap_exec #(
   output      logic [7:0]                cfg_add_hi_o,
   output      logic [15:0]               cfg_add_ma_o,
   output      logic [15:0]               cfg_add_mb_o,
-  output      logic [24:0]               cfg_add_c_o,
+  output      logic [25:0]               cfg_add_c_o,
+  input  wire logic                      swap_mul_i,       // the drain has add_ma and add_mb change places,
+  input  wire logic                      swap_bounds_i,    // and lo, hi and swap_zp_i with their likes of the residual add
+  input  wire logic [7:0]                swap_zp_i,
   input  wire logic                      drain_err_i,
   input  wire logic [15:0]               drain_err_addr_i,
 
@@ -108,8 +114,8 @@ module aap_exec #(
   localparam int KeepW = $clog2(Group) + 1;
   localparam int StepW = WgtW + 1;                // a step takes a row of weights at least
   localparam int PixW  = $clog2(PixelDepth) + 1;
-  localparam int GapW  = $clog2(DrainCycles);
-  localparam int TimeW = $clog2(FinishDelay + 1);
+  localparam int GapW  = $clog2(ResidualPasses * DrainCycles);
+  localparam int TimeW = $clog2(((FinishDelay > ResidualFinishDelay) ? FinishDelay : ResidualFinishDelay) + 1);
   localparam int L2E   = aap_isa_pkg::TOK_L2E;
   localparam int E2L   = aap_isa_pkg::TOK_E2L;
   localparam int E2S   = aap_isa_pkg::TOK_E2S;
@@ -157,7 +163,7 @@ module aap_exec #(
   logic [7:0]       zp_q, lo_q, hi_q, add_zp_q, add_lo_q, add_hi_q;
   logic [4:0]       add_shift_q;
   logic [15:0]      add_ma_q, add_mb_q;
-  logic [24:0]      add_c_q;
+  logic [25:0]      add_c_q;
 
   always_ff @(posedge clk_i) begin : p_fields
     if (take && beat_q == '0) begin
@@ -194,20 +200,30 @@ module aap_exec #(
       zp_q       <= `AAP_FIELD(ZP);
     end
     if (`AAP_BEAT(LO)) begin
-      lo_q        <= `AAP_FIELD(LO);
-      hi_q        <= `AAP_FIELD(HI);
-      add_zp_q    <= `AAP_FIELD(ADD_ZP);
-      add_shift_q <= `AAP_FIELD(ADD_SHIFT);
+      lo_q     <= `AAP_FIELD(LO);
+      hi_q     <= `AAP_FIELD(HI);
+      add_zp_q <= `AAP_FIELD(ADD_ZP);
+    end else if (swap_bounds_i) begin
+      lo_q     <= add_lo_q;
+      hi_q     <= add_hi_q;
+      add_zp_q <= swap_zp_i;
     end
+    if (`AAP_BEAT(LO)) add_shift_q <= `AAP_FIELD(ADD_SHIFT);
     if (`AAP_BEAT(ADD_LO)) begin
       add_lo_q <= `AAP_FIELD(ADD_LO);
       add_hi_q <= `AAP_FIELD(ADD_HI);
+    end else if (swap_bounds_i) begin
+      add_lo_q <= lo_q;
+      add_hi_q <= hi_q;
     end
     if (`AAP_BEAT(ADD_MA)) begin
       add_ma_q <= `AAP_FIELD(ADD_MA);
       add_mb_q <= `AAP_FIELD(ADD_MB);
+    end else if (swap_mul_i) begin
+      add_ma_q <= add_mb_q;
+      add_mb_q <= add_ma_q;
     end
-    if (`AAP_BEAT(ADD_C)) add_c_q <= 25'(`AAP_FIELD(ADD_C));
+    if (`AAP_BEAT(ADD_C)) add_c_q <= 26'(`AAP_FIELD(ADD_C));
   end
 
   // ---- checks and tokens
@@ -231,7 +247,7 @@ module aap_exec #(
   logic [TabW:0]    tab_q;
   logic             pix_first_q;  // the next row is the first of its pixel
   logic [GapW-1:0]  gap_q;        // cycles until the drain can take another pixel
-  logic             k_first, k_last, row_last, col_end, exec_end, held, tab_bad, run, issue;
+  logic             k_first, k_last, row_last, col_end, exec_end, held, tab_bad, run, issue, slow, pause_q;
   assign run       = (state_q == ST_RUN) && !fault_q && !halt_i;
   assign k_first   = (k_q == KeepW'(1));
   assign k_last    = (k_q == KeepW'(keep_q));
@@ -239,10 +255,11 @@ module aap_exec #(
   assign col_end   = (col_q == cols_q);
   assign exec_end  = row_last && col_end && (row_q == rows_q);
   assign held      = row_last && (gap_q != '0 || !parsed_q);
-  assign tab_bad   = run && k_first && (tab_q >= (TabW+1)'(TableDepth));
-  assign issue     = run && !held && !tab_bad;
+  assign tab_bad   = run && !pause_q && k_first && (tab_q >= (TabW+1)'(TableDepth));
+  assign issue     = run && !held && !tab_bad && !pause_q;
   assign issue_o   = issue;
-  assign stall_requant_o = run && held;
+  assign stall_requant_o = run && (held || pause_q);
+  assign slow      = flags_q[3] && flags_q[1];  // residual, last
 
   assign tab_re_o   = issue && k_first;
   assign tab_addr_o = tab_q[TabW-1:0];
@@ -346,7 +363,7 @@ module aap_exec #(
   logic [1:0] pend_q;       // tokens that the EXEC in the drain will post: {E2S, E2L}
   logic       pend_res_q;
   logic       read_done, finished;
-  assign read_done = drain_busy_q && (timer_q == TimeW'(pend_res_q ? FinishDelay - ResidualDelay : FinishDelay - ReadDelay));
+  assign read_done = drain_busy_q && (timer_q == (pend_res_q ? TimeW'(ResidualFinishDelay - ResidualDelay) : TimeW'(FinishDelay - ReadDelay)));
   assign finished  = drain_busy_q && (timer_q == '0);
 
   always_ff @(posedge clk_i) begin : p_control
@@ -358,10 +375,12 @@ module aap_exec #(
       drain_busy_q <= 1'b0;
       gap_q        <= '0;
       v1_q         <= 1'b0;
+      pause_q      <= 1'b0;
       v2_q         <= 1'b0;
       v3_q         <= 1'b0;
     end else begin
-      v1_q <= issue;
+      v1_q    <= issue;
+      pause_q <= (MaxRowCycles == 2) && issue && flags_q[2];
       v2_q <= v1_q;
       v3_q <= go2;
       if (err_valid_o) fault_q <= 1'b1;
@@ -374,7 +393,7 @@ module aap_exec #(
       if (start) state_q <= ST_RUN;
       if (gap_q != '0) gap_q <= gap_q - 1'b1;
       if (finished) drain_busy_q <= 1'b0;
-      if (issue && row_last) gap_q <= GapW'(DrainCycles - 1);
+      if (issue && row_last) gap_q <= slow ? GapW'(ResidualPasses * DrainCycles - 1) : GapW'(DrainCycles - 1);
       if (issue && exec_end) begin
         state_q      <= ST_PARSE;
         parsed_q     <= 1'b0;
@@ -385,9 +404,9 @@ module aap_exec #(
 
   always_ff @(posedge clk_i) begin : p_timer
     if (issue && exec_end) begin
-      timer_q    <= TimeW'(FinishDelay - 1);
+      timer_q    <= slow ? TimeW'(ResidualFinishDelay - 1) : TimeW'(FinishDelay - 1);
       pend_q     <= post_q;
-      pend_res_q <= flags_q[3];
+      pend_res_q <= (ResidualPasses == 1) ? flags_q[3] : slow;
     end else begin
       timer_q <= timer_q - 1'b1;
     end

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// aap_residual_add: y = clamp(rne((a * ma + b * mb + c) / 2^shift) + zp, lo, hi), docs/numerics.md. One result per cycle,
-// 4 cycles later. Everything but a and b stays constant while results are on their way. c is -(za * ma + zb * mb) and
-// fits 25 bits signed.
+// aap_residual_add: y = clamp(rne(((a + 128) * ma + (b + 128) * mb + c) / 2^shift) + zp, lo, hi), docs/numerics.md. One result
+// per cycle, 4 cycles later. Everything but a and b stays constant while results are on their way. c is
+// -((za + 128) * ma + (zb + 128) * mb) and fits 26 bits signed.
 
 `default_nettype none
 
@@ -14,14 +14,14 @@ module aap_residual_add #(
   input  wire logic [7:0]  b_i,
   input  wire logic [15:0] ma_i,
   input  wire logic [15:0] mb_i,
-  input  wire logic [24:0] c_i,
+  input  wire logic [25:0] c_i,
   input  wire logic [4:0]  shift_i,
   input  wire logic [7:0]  zp_i,
   input  wire logic [7:0]  lo_i,
   input  wire logic [7:0]  hi_i,
   output      logic [7:0]  y_o
 );
-  localparam int SumW = 26;   // c and two products of 24 bits
+  localparam int SumW = 26;   // the sum itself; c and the products may wrap around
   localparam int PartW = 21;  // 17-bit signed multiplier by a digit of four bits
 
   logic [2*PartW-1:0]     pa, pb;
@@ -30,11 +30,11 @@ module aap_residual_add #(
   logic [SumW-5:0]        high_ext, sum_high;
   logic signed [SumW-1:0] sum_q;
 
-  aap_rows_mul #(.AWidth(17), .BWidth(8), .BSigned(1), .MulStyle(MulStyle)) u_mul_a (
-    .clk_i(clk_i), .a_i({1'b0, ma_i}), .b_i(a_i), .part_o(pa)
+  aap_rows_mul #(.AWidth(17), .BWidth(8), .MulStyle(MulStyle)) u_mul_a (
+    .clk_i(clk_i), .a_i({1'b0, ma_i}), .b_i({~a_i[7], a_i[6:0]}), .part_o(pa)
   );
-  aap_rows_mul #(.AWidth(17), .BWidth(8), .BSigned(1), .MulStyle(MulStyle)) u_mul_b (
-    .clk_i(clk_i), .a_i({1'b0, mb_i}), .b_i(b_i), .part_o(pb)
+  aap_rows_mul #(.AWidth(17), .BWidth(8), .MulStyle(MulStyle)) u_mul_b (
+    .clk_i(clk_i), .a_i({1'b0, mb_i}), .b_i({~b_i[7], b_i[6:0]}), .part_o(pb)
   );
   // Two-operand adders: a longer sum becomes compressors, which cost twice the cells.
   assign pa_low   = (PartW+1)'($signed(pa[0 +: PartW]));

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // aap_rows_mul: signed by small multiplication without multiplier cells. The multiplier b is cut into digits of four bits;
-// part_o holds a * digit for every digit, one cycle later: a * b = sum of part[g] * 16^g, with the last
-// digit signed when BSigned. A row of a digit is one adder whose result is taken or passed by, one cell per bit on iCE40.
+// part_o holds a * digit for every digit, one cycle later: a * b = sum of part[g] * 16^g. A row of a digit is one adder
+// whose result is taken or passed by, one cell per bit on iCE40.
 
 `default_nettype none
 
 module aap_rows_mul #(
   parameter  int AWidth  = 24,  // bits of the signed multiplicand
-  parameter  int BWidth  = 16,  // bits of the multiplier
-  parameter  int BSigned = 0,   // 1: b is signed, BWidth a multiple of 4
+  parameter  int BWidth  = 16,  // bits of the multiplier, unsigned
   parameter  int MulStyle = 0,  // as in aap_cond_add
   localparam int Digits  = (BWidth + 3) / 4,
   localparam int PartW   = AWidth + 4
@@ -19,7 +18,7 @@ module aap_rows_mul #(
   input  wire logic [BWidth-1:0]       b_i,
   output      logic [PartW*Digits-1:0] part_o
 );
-  if (AWidth < 2 || BWidth < 1 || (BSigned != 0 && BWidth % 4 != 0)) begin : gen_illegal_width
+  if (AWidth < 2 || BWidth < 1) begin : gen_illegal_width
     ERROR_aap_rows_mul_widths_are_illegal u_error ();
   end
 
@@ -27,25 +26,23 @@ module aap_rows_mul #(
   assign b = (4*Digits)'(b_i);
 
   for (genvar g = 0; g < Digits; g++) begin : gen_digit
-    localparam int Negative = (BSigned != 0 && g == Digits - 1) ? 1 : 0;  // the digit's top bit counts -8
     // hiN: the product of the digit's low N + 1 bits, without its N lowest bits.
     logic [AWidth-1:0] row0;
-    logic [AWidth:0]   a, hi1, hi2_c, hi3;
+    logic [AWidth:0]   a, hi1, hi2, hi3;
     assign a    = (AWidth+1)'($signed(a_i));
     assign row0 = a_i & {AWidth{b[4*g]}};
     aap_cond_add #(.Width(AWidth+1), .MulStyle(MulStyle)) u_row1 (
       .en_i(b[4*g+1]), .x_i((AWidth+1)'($signed(row0[AWidth-1:1]))), .a_i(a), .y_o(hi1)
     );
-    // x - a is the complement of (complement of x) + a.
-    aap_cond_add #(.Width(AWidth+1), .Invert(Negative), .MulStyle(MulStyle)) u_row2 (
-      .en_i(b[4*g+2]), .x_i((AWidth+1)'($signed(hi1[AWidth:1]))), .a_i(a), .y_o(hi2_c)
+    aap_cond_add #(.Width(AWidth+1), .MulStyle(MulStyle)) u_row2 (
+      .en_i(b[4*g+2]), .x_i((AWidth+1)'($signed(hi1[AWidth:1]))), .a_i(a), .y_o(hi2)
     );
-    aap_cond_add #(.Width(AWidth+1), .Invert(Negative), .MulStyle(MulStyle)) u_row3 (
-      .en_i(b[4*g+3]), .x_i((AWidth+1)'($signed(hi2_c[AWidth:1]))), .a_i(a), .y_o(hi3)
+    aap_cond_add #(.Width(AWidth+1), .MulStyle(MulStyle)) u_row3 (
+      .en_i(b[4*g+3]), .x_i((AWidth+1)'($signed(hi2[AWidth:1]))), .a_i(a), .y_o(hi3)
     );
     logic [PartW-1:0] part_q;
     always_ff @(posedge clk_i) begin : p_part
-      part_q <= {hi3, (Negative != 0) ? ~hi2_c[0] : hi2_c[0], hi1[0], row0[0]};
+      part_q <= {hi3, hi2[0], hi1[0], row0[0]};
     end
     assign part_o[PartW*g +: PartW] = part_q;
   end

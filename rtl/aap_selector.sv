@@ -3,11 +3,15 @@
 // aap_selector: one lane of one PE. Registers the activation that the index names out of the lane's group. With max_i
 // it counts from -128 (the sign bit flips): times a weight of 1 the product's low byte is the proposed value, times 0
 // it is the least one.
+//
+// MulStyle 1 with 8 activations: four iCE40 cells a bit in a chain, where synthesis takes five in a tree. The first cell picks
+// one of two or hands the lowest index bit on, each of the others keeps what it gets or lets it pick one of its own two.
 
 `default_nettype none
 
 module aap_selector #(
   parameter  int Group  = 16,            // activations of a group: 4, 8, 16
+  parameter  int MulStyle = 0,           // 1: iCE40 cells
   localparam int IndexW = $clog2(Group)
 ) (
   input  wire logic                clk_i,
@@ -22,7 +26,22 @@ module aap_selector #(
 
   logic [7:0] act_d, act_q;
 
-  assign act_d = group_i[{index_i, 3'b000} +: 8];
+  if (Group == 8 && MulStyle == 1) begin : gen_chain
+    logic [3:0] here;  // whose two they are
+    assign here = {index_i[2] & index_i[1], index_i[2] & ~index_i[1], ~index_i[2] & index_i[1], index_i[2] | index_i[1]};
+    for (genvar b = 0; b < 8; b++) begin : gen_bit
+      logic [3:0] x;
+      SB_LUT4 #(.LUT_INIT(16'hf0ca)) u_first (.O(x[0]), .I0(group_i[b]), .I1(group_i[8+b]), .I2(index_i[0]), .I3(here[0]));
+      for (genvar p = 1; p < 4; p++) begin : gen_next
+        SB_LUT4 #(.LUT_INIT(16'he4aa)) u_next (
+          .O(x[p]), .I0(x[p-1]), .I1(group_i[16*p+b]), .I2(group_i[16*p+8+b]), .I3(here[p])
+        );
+      end
+      assign act_d[b] = x[3];
+    end
+  end else begin : gen_generic
+    assign act_d = group_i[{index_i, 3'b000} +: 8];
+  end
 
   always_ff @(posedge clk_i) begin : p_act
     act_q <= {act_d[7] ^ max_i, act_d[6:0]};

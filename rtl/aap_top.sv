@@ -13,6 +13,8 @@ module aap_top #(
   parameter  int        Requantisers  = 8,    // 1, 2, 4, 8, at most Pes / 4 and AxiDataWidth / 8
   parameter  int        AccWidth      = 32,   // bits, 20..32
   parameter  int        MulWidth      = 24,   // bits, 8..24
+  parameter  int        ResidualPasses = 1,   // 1, or 3: the residual add goes through the requantisers
+  parameter  int        MaxRowCycles  = 1,    // cycles per row of a maximum, 1 or 2
   parameter  int        AxiDataWidth  = 128,  // 32, 64, 128
   parameter  int        AddrWidth     = 32,   // 16..32
   parameter  int        ActDepth      = 2048, // depths are powers of two
@@ -24,7 +26,7 @@ module aap_top #(
   parameter  int        ResidualDepth = 512,
   parameter  int        QueueDepth    = 4,    // descriptors per unit
   parameter  int        MaxBurst      = 64,   // beats
-  parameter  int        Outstanding   = 8,    // bursts in flight in each direction
+  parameter  int        Outstanding   = 8,    // bursts in flight in each direction; 1: one in all
   parameter  int        PerfCounters  = 1,    // 0 leaves out EXEC_CYCLES and STALL_*
   parameter  int        MulStyle      = 0,    // 1: iCE40 SB_MAC16
   parameter  bit [31:0] ConfigHash    = 32'd0
@@ -132,7 +134,7 @@ module aap_top #(
   if (MaxBurst < 1 || MaxBurst > 256 || MaxBurst != (1 << $clog2(MaxBurst)) || MaxBurst * BeatBytes > 4096) begin : gen_illegal_burst
     ERROR_aap_top_MaxBurst_must_be_a_power_of_two_up_to_256_and_4_KiB u_error ();
   end
-  if (Outstanding < 2 || Outstanding != (1 << $clog2(Outstanding))) begin : gen_illegal_outstanding
+  if (Outstanding < 1 || Outstanding != (1 << $clog2(Outstanding))) begin : gen_illegal_outstanding
     ERROR_aap_top_Outstanding_must_be_a_power_of_two u_error ();
   end
 
@@ -309,7 +311,7 @@ module aap_top #(
     .Group(Group), .Lanes(Lanes), .Pes(Pes), .Requantisers(Requantisers), .AccWidth(AccWidth), .MulWidth(MulWidth),
     .AxiDataWidth(AxiDataWidth), .AddrWidth(AddrWidth), .ActDepth(ActDepth), .WeightDepth(WeightDepth),
     .TableDepth(TableDepth), .ParamDepth(ParamDepth), .PsumDepth(PsumDepth), .OutDepth(OutDepth),
-    .ResidualDepth(ResidualDepth), .PerfCounters(1), .MulStyle(MulStyle)
+    .ResidualDepth(ResidualDepth), .PerfCounters(1), .ResidualPasses(ResidualPasses), .MaxRowCycles(MaxRowCycles), .MulStyle(MulStyle)
   ) u_compute (
     .clk_i(clk_i), .rst_ni(rst_ni),
     .desc_valid_i(desc_valid[2]), .desc_ready_o(desc_ready[2]), .desc_data_i(desc_data), .desc_addr_i({AddrWidth{1'b0}}),
@@ -337,38 +339,68 @@ module aap_top #(
     .err_valid_o(store_err), .err_code_o(store_code), .err_entry_o(store_entry)
   );
 
-  aap_axi_read #(
-    .AddrWidth(AddrWidth), .AxiDataWidth(AxiDataWidth), .MaxBurst(MaxBurst), .Outstanding(Outstanding), .BeatsWidth(LoadWidth)
-  ) u_read (
-    .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear), .halt_i(halt),
-    .window_base_i(window_base), .window_limit_i(window_limit),
-    .load_valid_i(load_req_valid), .load_ready_o(load_req_ready), .load_addr_i(load_req_addr),
-    .load_len_i(load_req_len), .load_layer_i(load_layer), .load_busy_o(load_req_busy),
-    .fetch_valid_i(fetch_req_valid), .fetch_ready_o(fetch_req_ready), .fetch_addr_i(fetch_req_addr),
-    .load_rvalid_o(load_rvalid), .load_rready_i(load_rready), .fetch_rvalid_o(fetch_rvalid), .moved_o(read_moved),
-    .idle_o(read_idle), .drained_o(read_drained),
-    .err_valid_o(read_err), .err_code_o(read_code), .err_addr_o(read_err_addr),
-    .m_axi_araddr(m_axi_araddr), .m_axi_arlen(m_axi_arlen), .m_axi_aruser(m_axi_aruser),
-    .m_axi_arvalid(m_axi_arvalid), .m_axi_arready(m_axi_arready), .m_axi_rresp(m_axi_rresp),
-    .m_axi_rlast(m_axi_rlast), .m_axi_rvalid(m_axi_rvalid), .m_axi_rready(m_axi_rready)
-  );
-
   logic write_post;
-  aap_axi_write #(
-    .AddrWidth(AddrWidth), .AxiDataWidth(AxiDataWidth), .MaxBurst(MaxBurst), .Outstanding(Outstanding), .BeatsWidth(StoreWidth)
-  ) u_write (
-    .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear), .halt_i(halt),
-    .window_base_i(window_base), .window_limit_i(window_limit),
-    .req_valid_i(store_req_valid), .req_ready_o(store_req_ready), .req_addr_i(store_req_addr),
-    .req_len_i(store_req_len), .req_post_i(store_req_post), .req_layer_i(store_layer), .busy_o(store_req_busy),
-    .data_valid_i(data_valid), .data_ready_o(data_ready), .data_i(store_data),
-    .post_o(write_post), .moved_o(write_moved), .idle_o(write_idle), .drained_o(write_drained),
-    .err_valid_o(write_err), .err_code_o(write_code), .err_addr_o(write_err_addr),
-    .m_axi_awaddr(m_axi_awaddr), .m_axi_awlen(m_axi_awlen), .m_axi_awuser(m_axi_awuser),
-    .m_axi_awvalid(m_axi_awvalid), .m_axi_awready(m_axi_awready), .m_axi_wdata(m_axi_wdata),
-    .m_axi_wstrb(m_axi_wstrb), .m_axi_wlast(m_axi_wlast), .m_axi_wvalid(m_axi_wvalid),
-    .m_axi_wready(m_axi_wready), .m_axi_bresp(m_axi_bresp), .m_axi_bvalid(m_axi_bvalid), .m_axi_bready(m_axi_bready)
-  );
+  if (Outstanding == 1) begin : gen_one
+    localparam int BusWidth = (LoadWidth > StoreWidth) ? LoadWidth : StoreWidth;
+    aap_axi_one #(.AddrWidth(AddrWidth), .AxiDataWidth(AxiDataWidth), .MaxBurst(MaxBurst), .BeatsWidth(BusWidth)) u_bus (
+      .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear), .halt_i(halt),
+      .window_base_i(window_base), .window_limit_i(window_limit),
+      .load_valid_i(load_req_valid), .load_ready_o(load_req_ready), .load_addr_i(load_req_addr),
+      .load_len_i(BusWidth'(load_req_len)), .load_layer_i(load_layer), .load_busy_o(load_req_busy),
+      .fetch_valid_i(fetch_req_valid), .fetch_ready_o(fetch_req_ready), .fetch_addr_i(fetch_req_addr),
+      .req_valid_i(store_req_valid), .req_ready_o(store_req_ready), .req_addr_i(store_req_addr),
+      .req_len_i(BusWidth'(store_req_len)), .req_post_i(store_req_post), .req_layer_i(store_layer), .busy_o(store_req_busy),
+      .load_rvalid_o(load_rvalid), .load_rready_i(load_rready), .fetch_rvalid_o(fetch_rvalid),
+      .data_valid_i(data_valid), .data_ready_o(data_ready), .data_i(store_data), .post_o(write_post),
+      .moved_o(read_moved), .idle_o(read_idle), .drained_o(read_drained),
+      .err_valid_o(read_err), .err_code_o(read_code), .err_addr_o(read_err_addr),
+      .m_axi_awaddr(m_axi_awaddr), .m_axi_awlen(m_axi_awlen), .m_axi_awuser(m_axi_awuser),
+      .m_axi_awvalid(m_axi_awvalid), .m_axi_awready(m_axi_awready),
+      .m_axi_wdata(m_axi_wdata), .m_axi_wstrb(m_axi_wstrb), .m_axi_wlast(m_axi_wlast), .m_axi_wvalid(m_axi_wvalid),
+      .m_axi_wready(m_axi_wready), .m_axi_bresp(m_axi_bresp), .m_axi_bvalid(m_axi_bvalid), .m_axi_bready(m_axi_bready),
+      .m_axi_araddr(m_axi_araddr), .m_axi_arlen(m_axi_arlen), .m_axi_aruser(m_axi_aruser),
+      .m_axi_arvalid(m_axi_arvalid), .m_axi_arready(m_axi_arready), .m_axi_rresp(m_axi_rresp),
+      .m_axi_rlast(m_axi_rlast), .m_axi_rvalid(m_axi_rvalid), .m_axi_rready(m_axi_rready)
+    );
+    assign write_moved    = 1'b0;
+    assign write_idle     = 1'b1;
+    assign write_drained  = 1'b1;
+    assign write_err      = 1'b0;
+    assign write_code     = 8'd0;
+    assign write_err_addr = '0;
+  end else begin : gen_many
+    aap_axi_read #(
+      .AddrWidth(AddrWidth), .AxiDataWidth(AxiDataWidth), .MaxBurst(MaxBurst), .Outstanding(Outstanding), .BeatsWidth(LoadWidth)
+    ) u_read (
+      .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear), .halt_i(halt),
+      .window_base_i(window_base), .window_limit_i(window_limit),
+      .load_valid_i(load_req_valid), .load_ready_o(load_req_ready), .load_addr_i(load_req_addr),
+      .load_len_i(load_req_len), .load_layer_i(load_layer), .load_busy_o(load_req_busy),
+      .fetch_valid_i(fetch_req_valid), .fetch_ready_o(fetch_req_ready), .fetch_addr_i(fetch_req_addr),
+      .load_rvalid_o(load_rvalid), .load_rready_i(load_rready), .fetch_rvalid_o(fetch_rvalid), .moved_o(read_moved),
+      .idle_o(read_idle), .drained_o(read_drained),
+      .err_valid_o(read_err), .err_code_o(read_code), .err_addr_o(read_err_addr),
+      .m_axi_araddr(m_axi_araddr), .m_axi_arlen(m_axi_arlen), .m_axi_aruser(m_axi_aruser),
+      .m_axi_arvalid(m_axi_arvalid), .m_axi_arready(m_axi_arready), .m_axi_rresp(m_axi_rresp),
+      .m_axi_rlast(m_axi_rlast), .m_axi_rvalid(m_axi_rvalid), .m_axi_rready(m_axi_rready)
+    );
+
+    aap_axi_write #(
+      .AddrWidth(AddrWidth), .AxiDataWidth(AxiDataWidth), .MaxBurst(MaxBurst), .Outstanding(Outstanding), .BeatsWidth(StoreWidth)
+    ) u_write (
+      .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear), .halt_i(halt),
+      .window_base_i(window_base), .window_limit_i(window_limit),
+      .req_valid_i(store_req_valid), .req_ready_o(store_req_ready), .req_addr_i(store_req_addr),
+      .req_len_i(store_req_len), .req_post_i(store_req_post), .req_layer_i(store_layer), .busy_o(store_req_busy),
+      .data_valid_i(data_valid), .data_ready_o(data_ready), .data_i(store_data),
+      .post_o(write_post), .moved_o(write_moved), .idle_o(write_idle), .drained_o(write_drained),
+      .err_valid_o(write_err), .err_code_o(write_code), .err_addr_o(write_err_addr),
+      .m_axi_awaddr(m_axi_awaddr), .m_axi_awlen(m_axi_awlen), .m_axi_awuser(m_axi_awuser),
+      .m_axi_awvalid(m_axi_awvalid), .m_axi_awready(m_axi_awready), .m_axi_wdata(m_axi_wdata),
+      .m_axi_wstrb(m_axi_wstrb), .m_axi_wlast(m_axi_wlast), .m_axi_wvalid(m_axi_wvalid),
+      .m_axi_wready(m_axi_wready), .m_axi_bresp(m_axi_bresp), .m_axi_bvalid(m_axi_bvalid), .m_axi_bready(m_axi_bready)
+    );
+  end
   always_comb begin : p_written
     written_post                       = 5'd0;
     written_post[aap_isa_pkg::TOK_S2L] = write_post;

@@ -24,6 +24,8 @@ void visit(ConfigType& c, Visitor&& v) {
   v("requantisers", c.requantisers);
   v("accumulator_width", c.accumulator_width);
   v("multiplier_width", c.multiplier_width);
+  v("residual_passes", c.residual_passes);
+  v("max_row_cycles", c.max_row_cycles);
   v("axi_data_width", c.axi_data_width);
   v("axi_addr_width", c.axi_addr_width);
   v("act_depth", c.act_depth);
@@ -92,6 +94,8 @@ void validate(const Config& c, const std::string& origin) {
   check.one_of("requantisers", c.requantisers, {1, 2, 4, 8});
   check.range("accumulator_width", c.accumulator_width, 20, 32);
   check.range("multiplier_width", c.multiplier_width, 8, 24);
+  check.one_of("residual_passes", c.residual_passes, {1, 3});
+  check.one_of("max_row_cycles", c.max_row_cycles, {1, 2});
   check.one_of("axi_data_width", c.axi_data_width, {32, 64, 128});
   check.range("axi_addr_width", c.axi_addr_width, 16, 32);
   check.range("act_depth", c.act_depth, 64, 32768);
@@ -103,7 +107,7 @@ void validate(const Config& c, const std::string& origin) {
   check.range("residual_depth", c.residual_depth, 2, 8192);
   check.one_of("queue_depth", c.queue_depth, {2, 4, 8, 16});
   check.one_of("max_burst", c.max_burst, {1, 2, 4, 8, 16, 32, 64, 128, 256});
-  check.one_of("outstanding", c.outstanding, {2, 4, 8, 16});
+  check.one_of("outstanding", c.outstanding, {1, 2, 4, 8, 16});
   check.one_of("perf_counters", c.perf_counters, {0, 1});
   for (const auto& [key, depth] :
        {std::pair{"act_depth", c.act_depth}, {"weight_depth", c.weight_depth},
@@ -123,6 +127,8 @@ void validate(const Config& c, const std::string& origin) {
                          c.lanes, c.block_groups()));
   check.rule(c.pes % c.block_bytes() == 0,
              fmt::format("key 'pes' is {}, legal are multiples of {}", c.pes, c.block_bytes()));
+  check.rule(c.max_row_cycles == 1 || c.lanes == 1,
+             fmt::format("key 'max_row_cycles' is {}, legal is 1 with more than one lane", c.max_row_cycles));
   check.rule(!c.name.empty() && c.name.find_first_not_of(
                                     "abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos,
              fmt::format("key 'name' is '{}', legal are lower-case letters, digits and _", c.name));

@@ -19,6 +19,8 @@ struct Config {
   int requantisers = 8;     // NREQ
   int accumulator_width = 32;
   int multiplier_width = 24;
+  int residual_passes = 1;  // drain cycles per channel of an EXEC with residual: own adder 1, through the requantiser 3
+  int max_row_cycles = 1;   // cycles per row of a maximum: 2 saves a multiplexer per accumulator bit
   int axi_data_width = 128;
   int axi_addr_width = 32;
   int act_depth = 2048;     // words of G bytes per lane bank
@@ -30,7 +32,7 @@ struct Config {
   int residual_depth = 512;  // pixels
   int queue_depth = 4;      // descriptors per unit
   int max_burst = 64;       // beats
-  int outstanding = 8;      // read bursts
+  int outstanding = 8;      // bursts in each direction; 1: one in all
   int perf_counters = 1;
 
   int beat_bytes() const { return axi_data_width / 8; }                       // AB
@@ -39,6 +41,7 @@ struct Config {
   int superbanks() const { return lanes / block_groups(); }                   // NSB
   int index_width() const { return group == 4 ? 2 : group == 8 ? 3 : 4; }     // IW
   int drain_cycles() const { return pes / requantisers; }                     // DC
+  int residual_drain_cycles() const { return residual_passes * drain_cycles(); }
   int multipliers() const { return lanes * pes; }
   int row_bits() const { return lanes * pes * (8 + index_width()); }
   int row_beats() const { return (row_bits() + axi_data_width - 1) / axi_data_width; }

@@ -31,5 +31,8 @@ Lanes 3
 Pes 20
 Requantisers 16
 AxiDataWidth 48
+ResidualPasses 2
+MaxRowCycles 2
+Outstanding 3
 LIST
 echo "lint: $count configurations clean in Verilator and Icarus, $illegal illegal parameters refused by name"

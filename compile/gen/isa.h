@@ -218,7 +218,7 @@ constexpr Field kAddLo{9, 0, 8};
 constexpr Field kAddHi{9, 8, 8};
 constexpr Field kAddMa{10, 0, 16};  // multiplier of the requantised sum
 constexpr Field kAddMb{10, 16, 16};  // multiplier of the residual operand
-constexpr Field kAddC{11, 0, 32};
+constexpr Field kAddC{11, 0, 32};  // -((za + 128) * add_ma + (zb + 128) * add_mb): the operands count from -128
 }  // namespace exec
 
 // a block of the output buffer to memory

@@ -180,7 +180,7 @@ void Replay::exec(const isa::Descriptor& d) {
           s8(d.get(f::kLo)), s8(d.get(f::kHi)));
       if (d.get(f::kResidual) != 0) {
         const int8_t r = s8(res_[(d.get(f::kResBase) + pixel) * tm + m]);
-        const int64_t v = int64_t{value} * d.get(f::kAddMa) + int64_t{r} * d.get(f::kAddMb) +
+        const int64_t v = int64_t{value + 128} * d.get(f::kAddMa) + int64_t{r + 128} * d.get(f::kAddMb) +
                           static_cast<int32_t>(d.get(f::kAddC));
         value = clamp(rne(v, static_cast<int>(d.get(f::kAddShift))) + s8(d.get(f::kAddZp)),
                       s8(d.get(f::kAddLo)), s8(d.get(f::kAddHi)));

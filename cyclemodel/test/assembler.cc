@@ -8,7 +8,12 @@
 namespace aap::test {
 
 Config board() { return load_config(std::string(AAP_SOURCE_DIR) + "/configs/board.yaml"); }
-Config small() { return load_config(std::string(AAP_SOURCE_DIR) + "/configs/small.yaml"); }
+Config small() {
+  Config c = load_config(std::string(AAP_SOURCE_DIR) + "/configs/small.yaml");
+  c.accumulator_width = 32;
+  c.multiplier_width = 24;
+  return c;
+}
 
 Assembler::Assembler(const Config& c, uint32_t base)
     : config(c), base_(base), data_base_(base + 0x10000) {

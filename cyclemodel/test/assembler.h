@@ -20,7 +20,7 @@ namespace aap::test {
 constexpr uint32_t kL2E = 1, kE2L = 2, kE2S = 4, kS2E = 8, kS2L = 16;
 
 Config board();  // configs/board.yaml
-Config small();  // configs/small.yaml
+Config small();  // configs/small.yaml, with accumulators and multipliers wide enough for any test
 
 struct Weight {
   int value = 0, index = 0;

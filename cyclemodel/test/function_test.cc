@@ -152,7 +152,7 @@ BOOST_AUTO_TEST_CASE(residual_add) {
     d.set(e::kResBase, 3);
     d.set(e::kAddMa, 50000);
     d.set(e::kAddMb, 33000);
-    d.set(e::kAddC, static_cast<uint32_t>(-77777));
+    d.set(e::kAddC, static_cast<uint32_t>(-77777 - 128 * (50000 + 33000)));
     d.set(e::kAddShift, 15);
     d.set(e::kAddZp, static_cast<uint8_t>(-5));
     d.set(e::kAddLo, static_cast<uint8_t>(-100));
@@ -329,7 +329,9 @@ BOOST_AUTO_TEST_CASE(strided_pixels) {
 }
 
 BOOST_AUTO_TEST_CASE(narrow_accumulator_that_overflows_is_reported) {
-  Assembler a(small());
+  Config narrow = small();
+  narrow.accumulator_width = 24;
+  Assembler a(narrow);
   Layer l = add_layer(a, {});
   l.par[2] = {(1 << 23) - 1, 1, 20};
   for (auto& row : l.rows) row[2] = {-128, 0};

@@ -68,12 +68,9 @@ BOOST_AUTO_TEST_CASE(load_bound_program) {
     BOOST_TEST(r.read_bytes == uint64_t{bytes} * count);
     BOOST_TEST(r.layers.at(3).read_bytes == r.read_bytes);
     BOOST_TEST(r.cycles > beats);
-    // Descriptor fetches share the channel; the small configuration has two bursts of 16 beats in
-    // flight, less than latency times bandwidth.
-    // A burst has its place from the cycle before its address until the one after its last beat.
-    const uint64_t round_trip = std::max(2 * 16, 1 + 20 + 16);
+    // Descriptor fetches share the channel; the small configuration has one burst of 16 beats on its way: check, address, latency.
     const uint64_t all = beats + r.fetch_bytes / static_cast<uint64_t>(config.beat_bytes());
-    const uint64_t slowest = config.outstanding > 2 ? all : all * round_trip / 32;
+    const uint64_t slowest = config.outstanding > 1 ? all : all * (2 + 20 + 15) / 16;
     BOOST_TEST(r.cycles < slowest * 102 / 100 + kChain);
   }
 }

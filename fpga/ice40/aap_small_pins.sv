@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// aap_small_pins: the small accelerator with five pins, for place and route. Inputs come from a scan
-// register, outputs are folded into one pin, so nothing can be trimmed away and the few pins of an UP5K suffice.
+// aap_small_pins: the small accelerator with five pins, for place and route. Inputs come from a scan register, whose data bits
+// both buses share, and outputs are folded into one pin, so nothing can be trimmed away and the few pins of an UP5K suffice.
 
 `default_nettype none
 
@@ -12,7 +12,7 @@ module aap_small_pins (
   output      logic scan_o,
   output      logic irq_o
 );
-  localparam int InBits = 109;
+  localparam int InBits = 65;
   logic [InBits-1:0] in_q;
   always_ff @(posedge clk_i) in_q <= {in_q[InBits-2:0], scan_i};
 
@@ -20,7 +20,7 @@ module aap_small_pins (
   logic [1:0]  bresp, rresp;
   logic [31:0] rdata;
   logic        m_awvalid, m_wvalid, m_wlast, m_bready, m_arvalid, m_rready, m_awid, m_arid;
-  logic [19:0] m_awaddr, m_araddr;
+  logic [18:0] m_awaddr, m_araddr;
   logic [7:0]  m_awlen, m_arlen;
   logic [2:0]  m_awsize, m_arsize;
   logic [1:0]  m_awburst, m_arburst;
@@ -33,26 +33,26 @@ module aap_small_pins (
     .s_axil_awaddr(in_q[11:0]), .s_axil_awvalid(in_q[12]), .s_axil_awready(awready),
     .s_axil_wdata(in_q[44:13]), .s_axil_wstrb(in_q[48:45]), .s_axil_wvalid(in_q[49]),
     .s_axil_wready(wready), .s_axil_bresp(bresp), .s_axil_bvalid(bvalid), .s_axil_bready(in_q[50]),
-    .s_axil_araddr(in_q[62:51]), .s_axil_arvalid(in_q[63]), .s_axil_arready(arready),
-    .s_axil_rdata(rdata), .s_axil_rresp(rresp), .s_axil_rvalid(rvalid), .s_axil_rready(in_q[64]),
+    .s_axil_araddr(in_q[11:0]), .s_axil_arvalid(in_q[51]), .s_axil_arready(arready),
+    .s_axil_rdata(rdata), .s_axil_rresp(rresp), .s_axil_rvalid(rvalid), .s_axil_rready(in_q[52]),
     .m_axi_awaddr(m_awaddr), .m_axi_awlen(m_awlen), .m_axi_awsize(m_awsize),
     .m_axi_awburst(m_awburst), .m_axi_awid(m_awid), .m_axi_awuser(m_awuser),
-    .m_axi_awvalid(m_awvalid), .m_axi_awready(in_q[65]),
+    .m_axi_awvalid(m_awvalid), .m_axi_awready(in_q[53]),
     .m_axi_wdata(m_wdata), .m_axi_wstrb(m_wstrb), .m_axi_wlast(m_wlast), .m_axi_wvalid(m_wvalid),
-    .m_axi_wready(in_q[66]), .m_axi_bresp(in_q[68:67]), .m_axi_bid(in_q[69]),
-    .m_axi_bvalid(in_q[70]), .m_axi_bready(m_bready),
+    .m_axi_wready(in_q[54]), .m_axi_bresp(in_q[56:55]), .m_axi_bid(in_q[57]),
+    .m_axi_bvalid(in_q[58]), .m_axi_bready(m_bready),
     .m_axi_araddr(m_araddr), .m_axi_arlen(m_arlen), .m_axi_arsize(m_arsize),
     .m_axi_arburst(m_arburst), .m_axi_arid(m_arid), .m_axi_aruser(m_aruser),
-    .m_axi_arvalid(m_arvalid), .m_axi_arready(in_q[71]),
-    .m_axi_rdata(in_q[103:72]), .m_axi_rresp(in_q[105:104]), .m_axi_rlast(in_q[106]),
-    .m_axi_rid(in_q[107]), .m_axi_rvalid(in_q[108]), .m_axi_rready(m_rready)
+    .m_axi_arvalid(m_arvalid), .m_axi_arready(in_q[59]),
+    .m_axi_rdata(in_q[44:13]), .m_axi_rresp(in_q[61:60]), .m_axi_rlast(in_q[62]),
+    .m_axi_rid(in_q[63]), .m_axi_rvalid(in_q[64]), .m_axi_rready(m_rready)
   );
 
-  always_ff @(posedge clk_i) begin
-    scan_o <= ^{awready, wready, bresp, bvalid, arready, rdata, rresp, rvalid, m_awaddr, m_awlen,
-                m_awsize, m_awburst, m_awid, m_awuser, m_awvalid, m_wdata, m_wstrb, m_wlast,
-                m_wvalid, m_bready, m_araddr, m_arlen, m_arsize, m_arburst, m_arid, m_aruser,
-                m_arvalid, m_rready};
+  // Two parities, since both channels' addresses are the same wires and would cancel out in one.
+  always_ff @(posedge clk_i) begin : p_fold
+    scan_o <= ^{awready, wready, bresp, bvalid, arready, rdata, rresp, rvalid, m_awaddr, m_awlen, m_awsize, m_awburst, m_awid,
+                m_awuser, m_awvalid, m_wdata, m_wstrb, m_wlast, m_wvalid, m_bready} |
+              ^{m_araddr, m_arlen, m_arsize, m_arburst, m_arid, m_aruser, m_arvalid, m_rready};
   end
 endmodule
 

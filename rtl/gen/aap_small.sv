@@ -31,7 +31,7 @@ module aap_small #(
   input  wire logic         s_axil_rready,
 
   // AXI4 memory
-  output      logic [19:0]    m_axi_awaddr,
+  output      logic [18:0]    m_axi_awaddr,
   output      logic [7:0]     m_axi_awlen,
   output      logic [2:0]     m_axi_awsize,
   output      logic [1:0]     m_axi_awburst,
@@ -48,7 +48,7 @@ module aap_small #(
   input  wire logic           m_axi_bid,
   input  wire logic           m_axi_bvalid,
   output      logic           m_axi_bready,
-  output      logic [19:0]    m_axi_araddr,
+  output      logic [18:0]    m_axi_araddr,
   output      logic [7:0]     m_axi_arlen,
   output      logic [2:0]     m_axi_arsize,
   output      logic [1:0]     m_axi_arburst,
@@ -65,11 +65,12 @@ module aap_small #(
 );
   aap_top #(
     .Group(8), .Lanes(1), .Pes(16), .Requantisers(1),
-    .AccWidth(24), .MulWidth(16), .AxiDataWidth(32), .AddrWidth(20),
-    .ActDepth(512), .WeightDepth(256), .TableDepth(256), .ParamDepth(32),
-    .PsumDepth(16), .OutDepth(32), .ResidualDepth(32), .QueueDepth(4),
-    .MaxBurst(16), .Outstanding(2), .PerfCounters(0), .MulStyle(MulStyle),
-    .ConfigHash(32'h4e6b7a52)
+    .AccWidth(21), .MulWidth(8), .ResidualPasses(3), .MaxRowCycles(2),
+    .AxiDataWidth(32), .AddrWidth(19),
+    .ActDepth(512), .WeightDepth(256), .TableDepth(256), .ParamDepth(64),
+    .PsumDepth(16), .OutDepth(32), .ResidualDepth(32), .QueueDepth(2),
+    .MaxBurst(16), .Outstanding(1), .PerfCounters(0), .MulStyle(MulStyle),
+    .ConfigHash(32'h1cc76b61)
   ) u_top (
     .clk_i(clk_i), .rst_ni(rst_ni), .irq_o(irq_o),
     .s_axil_awaddr(s_axil_awaddr),

@@ -75,6 +75,10 @@ BOOST_AUTO_TEST_CASE(illegal_values_name_the_legal_range) {
   refuses(with("pes", "16"), "requantisers");  // 16 / 8 < 4
   refuses(with("act_depth", "1000"), "powers of two");
   refuses(with("accumulator_width", "40"), "20..32");
+  refuses(with("residual_passes", "2"), "'residual_passes' is 2, legal is 1, 3");
+  refuses(with("max_row_cycles", "3"), "'max_row_cycles' is 3, legal is 1, 2");
+  refuses(with("max_row_cycles", "2"), "'max_row_cycles' is 2, legal is 1 with more than one lane");
+  refuses(with("outstanding", "3"), "'outstanding' is 3, legal is 1, 2, 4, 8, 16");
   refuses(with("select", "NONE"), "legal is GROUP");
   refuses(with("name", "Bad-Name"), "'name'");
 }

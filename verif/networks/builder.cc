@@ -213,4 +213,29 @@ Int8Tensor NetworkBuilder::random_input() {
   return t;
 }
 
+QNetwork narrow(QNetwork network, int multiplier_bits, int accumulator_bits) {
+  const int64_t limit = int64_t{1} << (accumulator_bits - 1);
+  for (QLayer& layer : network.layers) {
+    int halvings = 0;
+    const auto channels = static_cast<int64_t>(layer.bias.size());
+    for (int64_t m = 0; m < channels; ++m) {
+      const int64_t count = layer.weights.size() / channels;
+      int64_t sum = std::abs(int64_t{layer.bias[static_cast<size_t>(m)]});
+      for (int64_t i = 0; i < count; ++i) sum += 128 * std::abs(int{layer.weights.data[static_cast<size_t>(m * count + i)]});
+      while (sum >> halvings >= limit) ++halvings;
+    }
+    for (int8_t& w : layer.weights.data) w = static_cast<int8_t>(w / (1 << halvings));
+    for (int32_t& b : layer.bias) b /= 1 << halvings;
+    for (Requantisation& r : layer.requant) {
+      r.shift = std::max(0, r.shift - halvings);
+      while (r.multiplier >> multiplier_bits != 0) {
+        r.multiplier >>= 1;
+        r.shift = std::max(0, r.shift - 1);
+      }
+      if (r.shift != 0) r.multiplier |= 1U;
+    }
+  }
+  return network;
+}
+
 }  // namespace aap::verif

@@ -55,4 +55,8 @@ class NetworkBuilder {
   QNetwork network_;
 };
 
+// The network for narrow hardware: multipliers cut to `multiplier_bits`, and weights and bias of a layer halved, all channels
+// alike, until no sum can leave `accumulator_bits`. A network that fits stays as it is.
+QNetwork narrow(QNetwork network, int multiplier_bits, int accumulator_bits);
+
 }  // namespace aap::verif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // aap_axi_write: bursts cover the requests, data in order with the right WLAST, responses post, errors are told, and after
-// halt the burst that was shown ends with its strobes off.
+// halt the burst that was shown ends with its strobes off. Also of aap_axi_one.
 #define BOOST_TEST_MODULE axi_write
 #include <boost/test/unit_test.hpp>
 
@@ -32,6 +32,9 @@ struct Writer : Clocked<DUT> {
     d.rst_ni = 0;
     d.clear_i = d.halt_i = d.req_valid_i = d.data_valid_i = 0;
     d.m_axi_awready = d.m_axi_wready = d.m_axi_bvalid = d.m_axi_bresp = 0;
+#ifndef P_Outstanding  // aap_axi_one
+    d.load_valid_i = d.fetch_valid_i = d.load_rready_i = d.m_axi_arready = d.m_axi_rvalid = 0;
+#endif
     d.window_base_i = 0;
     d.window_limit_i = P_AddrWidth == 32 ? 0xffffffffU : (1U << (P_AddrWidth % 32)) - 1;
     d.req_layer_i = 7;

@@ -23,6 +23,7 @@ aap_configured_test(unit_requant_odd TOP aap_requant SOURCE requant_test.cc PARA
 aap_configured_test(unit_residual_add TOP aap_residual_add SOURCE residual_add_test.cc)
 aap_configured_test(unit_residual_add_ice40 TOP aap_residual_add SOURCE residual_add_test.cc PARAMS MulStyle=1 ICE40)
 aap_configured_test(unit_selector TOP aap_selector SOURCE selector_test.cc PARAMS Group=16)
+aap_configured_test(unit_selector_ice40 TOP aap_selector SOURCE selector_test.cc PARAMS Group=8 MulStyle=1 ICE40)
 aap_configured_test(unit_selector_g4 TOP aap_selector SOURCE selector_test.cc PARAMS Group=4)
 aap_configured_test(unit_pe TOP aap_pe SOURCE pe_test.cc PARAMS Lanes=4 AccWidth=32)
 aap_configured_test(unit_pe_l1 TOP aap_pe SOURCE pe_test.cc PARAMS Lanes=1 AccWidth=24)
@@ -30,14 +31,16 @@ aap_configured_test(unit_pe_l8 TOP aap_pe SOURCE pe_test.cc PARAMS Lanes=8 AccWi
 aap_configured_test(unit_array TOP aap_array SOURCE array_test.cc PARAMS Group=16 Lanes=4 Pes=8 AccWidth=32)
 aap_configured_test(unit_array_l2 TOP aap_array SOURCE array_test.cc PARAMS Group=4 Lanes=2 Pes=4 AccWidth=26)
 aap_configured_test(unit_array_ice40 TOP aap_array SOURCE array_test.cc
-  PARAMS Group=8 Lanes=1 Pes=16 AccWidth=24 MulStyle=1 ICE40)
+  PARAMS Group=8 Lanes=1 Pes=16 AccWidth=21 MaxRowCycles=2 MulStyle=1 ICE40)
+aap_configured_test(unit_array_max2 TOP aap_array SOURCE array_test.cc
+  PARAMS Group=16 Lanes=1 Pes=4 AccWidth=24 MaxRowCycles=2)
 aap_configured_test(unit_ram TOP aap_ram SOURCE ram_test.cc PARAMS Width=37 Depth=24)
 aap_configured_test(unit_ram_wide TOP aap_ram SOURCE ram_test.cc PARAMS Width=100 Depth=16)
 aap_configured_test(unit_exec TOP aap_exec SOURCE exec_test.cc
   PARAMS Group=16 Lanes=4 AxiDataWidth=128 ActDepth=256 WeightDepth=128 TableDepth=32 DrainCycles=4)
 aap_configured_test(unit_exec_narrow TOP aap_exec SOURCE exec_test.cc
   PARAMS Group=8 Lanes=1 AxiDataWidth=32 ActDepth=256 WeightDepth=64 TableDepth=16 DrainCycles=16 AddrWidth=20
-         ReadDelay=24 ResidualDelay=30 FinishDelay=35)
+         MaxRowCycles=2 ResidualPasses=3 ReadDelay=25 ResidualDelay=65 FinishDelay=33 ResidualFinishDelay=73)
 
 # Shapes: the two shipped ones with shallow buffers, a block of several groups (G 4, 8 lanes, 128-bit bus), a block of
 # several beats (G 16, 32-bit bus), and 64 PEs.
@@ -45,16 +48,16 @@ aap_configured_test(unit_compute_board TOP aap_compute SOURCE compute_test.cc
   PARAMS Group=16 Lanes=4 Pes=32 Requantisers=8 AccWidth=32 MulWidth=24 AxiDataWidth=128 AddrWidth=32
          ActDepth=256 WeightDepth=128 TableDepth=64 ParamDepth=32 PsumDepth=32 OutDepth=64 ResidualDepth=64)
 aap_configured_test(unit_compute_small TOP aap_compute SOURCE compute_test.cc
-  PARAMS Group=8 Lanes=1 Pes=16 Requantisers=1 AccWidth=24 MulWidth=16 AxiDataWidth=32 AddrWidth=20
+  PARAMS Group=8 Lanes=1 Pes=16 Requantisers=1 AccWidth=21 MulWidth=8 ResidualPasses=3 MaxRowCycles=2 AxiDataWidth=32 AddrWidth=17
          ActDepth=512 WeightDepth=256 TableDepth=256 ParamDepth=32 PsumDepth=16 OutDepth=32 ResidualDepth=32)
 aap_configured_test(unit_compute_ice40 TOP aap_compute SOURCE compute_test.cc
-  PARAMS Group=8 Lanes=1 Pes=16 Requantisers=1 AccWidth=24 MulWidth=16 AxiDataWidth=32 AddrWidth=20 MulStyle=1
+  PARAMS Group=8 Lanes=1 Pes=16 Requantisers=1 AccWidth=21 MulWidth=8 ResidualPasses=3 MaxRowCycles=2 AxiDataWidth=32 AddrWidth=17 MulStyle=1
          ActDepth=512 WeightDepth=256 TableDepth=256 ParamDepth=32 PsumDepth=16 OutDepth=32 ResidualDepth=32 ICE40)
 aap_configured_test(unit_compute_g4 TOP aap_compute SOURCE compute_test.cc
   PARAMS Group=4 Lanes=8 Pes=16 Requantisers=4 AccWidth=32 MulWidth=20 AxiDataWidth=128 AddrWidth=24
          ActDepth=256 WeightDepth=64 TableDepth=64 ParamDepth=32 PsumDepth=32 OutDepth=32 ResidualDepth=64)
 aap_configured_test(unit_compute_g16 TOP aap_compute SOURCE compute_test.cc
-  PARAMS Group=16 Lanes=2 Pes=16 Requantisers=2 AccWidth=26 MulWidth=16 AxiDataWidth=32 AddrWidth=24
+  PARAMS Group=16 Lanes=2 Pes=16 Requantisers=2 AccWidth=26 MulWidth=16 ResidualPasses=3 AxiDataWidth=32 AddrWidth=24
          ActDepth=128 WeightDepth=64 TableDepth=32 ParamDepth=32 PsumDepth=16 OutDepth=32 ResidualDepth=32)
 aap_configured_test(unit_compute_p64 TOP aap_compute SOURCE compute_test.cc
   PARAMS Group=8 Lanes=2 Pes=64 Requantisers=8 AccWidth=28 MulWidth=24 AxiDataWidth=64 AddrWidth=24
@@ -62,4 +65,4 @@ aap_configured_test(unit_compute_p64 TOP aap_compute SOURCE compute_test.cc
 aap_configured_test(unit_drain TOP aap_drain SOURCE drain_test.cc
   PARAMS Pes=32 Requantisers=8 AccWidth=32 MulWidth=24 AxiDataWidth=128 ParamDepth=32 PsumDepth=8 OutDepth=16 ResidualDepth=16)
 aap_configured_test(unit_drain_small TOP aap_drain SOURCE drain_test.cc
-  PARAMS Pes=16 Requantisers=1 AccWidth=24 MulWidth=16 AxiDataWidth=32 ParamDepth=32 PsumDepth=8 OutDepth=16 ResidualDepth=16)
+  PARAMS Pes=16 Requantisers=1 AccWidth=21 MulWidth=8 ResidualPasses=3 AxiDataWidth=32 ParamDepth=32 PsumDepth=8 OutDepth=16 ResidualDepth=16)

@@ -16,6 +16,16 @@ constexpr int kGroup = P_Group, kLanes = P_Lanes, kPes = P_Pes, kRequantisers = 
               kActDepth = P_ActDepth, kWeightDepth = P_WeightDepth, kTableDepth = P_TableDepth,
               kParamDepth = P_ParamDepth, kPsumDepth = P_PsumDepth, kOutDepth = P_OutDepth,
               kResidualDepth = P_ResidualDepth;
+#ifdef P_ResidualPasses
+constexpr int kResidualPasses = P_ResidualPasses;
+#else
+constexpr int kResidualPasses = 1;
+#endif
+#ifdef P_MaxRowCycles
+constexpr int kMaxRowCycles = P_MaxRowCycles;
+#else
+constexpr int kMaxRowCycles = 1;
+#endif
 constexpr int kDrain = kPes / kRequantisers, kBeatBytes = kAxi / 8, kBeatWords = kAxi / 32,
               kBlock = kGroup > kBeatBytes ? kGroup : kBeatBytes,
               kIndexBits = kGroup == 16  ? 4
@@ -193,7 +203,7 @@ inline std::vector<Exec> random_pass(Random& random) {
     e.keep = random.one_in(4) ? kGroup : static_cast<int>(random.between(1, kGroup));
     const int row_limit = e.max ? kMaxWeights : kWeightDepth;
     e.steps = static_cast<int>(random.between(
-        1, std::max(1, std::min({row_limit / e.keep, kTableDepth / 4, 40 / e.keep}))));
+        1, std::max(1, std::min({row_limit / e.keep, kTableDepth / 4, random.one_in(2) ? 40 / e.keep : 90 / e.keep}))));
     e.wgt_base = static_cast<int>(random.between(0, row_limit - e.steps * e.keep));
     e.tab_base = static_cast<int>(random.between(0, kTableDepth - e.steps));
     e.par_base = static_cast<int>(random.between(0, kParamDepth - kDrain));
@@ -222,7 +232,7 @@ inline std::vector<Exec> random_pass(Random& random) {
     e.add.shift = random.one_in(8) ? static_cast<int>(random.bits(5))
                                    : static_cast<int>(random.between(14, 17));
     e.add.c = static_cast<int32_t>(
-        -(random.between(-128, 127) * e.add.ma + random.between(-128, 127) * e.add.mb));
+        -(random.between(0, 255) * e.add.ma + random.between(0, 255) * e.add.mb));
     pass.push_back(e);
   }
   return pass;

@@ -11,6 +11,9 @@
 using namespace aap::bench;
 
 namespace {
+#ifndef P_ResidualPasses
+#define P_ResidualPasses 1
+#endif
 constexpr int kDrain = P_Pes / P_Requantisers, kBeatBytes = P_AxiDataWidth / 8,
               kBeatWords = P_AxiDataWidth / 32,
               kParBeats = (8 * P_Requantisers + kBeatBytes - 1) / kBeatBytes,
@@ -70,7 +73,7 @@ class Bench : public Clocked<DUT> {
     bounds = {static_cast<int>(random.between(-128, 127)), -100, 100};
     add.ma = static_cast<uint32_t>(random.bits(16));
     add.mb = static_cast<uint32_t>(random.bits(16));
-    add.c = static_cast<int32_t>(random.between(-(1 << 23), 1 << 23));
+    add.c = static_cast<int32_t>(-random.between(0, 1 << 25));
     add.shift = 16;
     add.bounds = {3, -120, 110};
     d.cfg_load_i = 1;
@@ -90,8 +93,9 @@ class Bench : public Clocked<DUT> {
     d.cfg_add_hi_i = static_cast<uint8_t>(add.bounds.hi);
     d.cfg_add_ma_i = add.ma;
     d.cfg_add_mb_i = add.mb;
-    d.cfg_add_c_i = static_cast<uint32_t>(add.c) & 0x1ffffff;
+    d.cfg_add_c_i = static_cast<uint32_t>(add.c) & 0x3ffffff;
     d.cfg_add_shift_i = add.shift;
+    pixel_cycles = (f.residual && f.last ? P_ResidualPasses : 1) * kDrain;
     edge();
     d.cfg_load_i = 0;
   }
@@ -107,7 +111,7 @@ class Bench : public Clocked<DUT> {
     dut->done_i = 1;
     watched_edge();
     dut->done_i = 0;
-    for (int i = 1; i < kDrain + pause; ++i) watched_edge();
+    for (int i = 1; i < pixel_cycles + pause; ++i) watched_edge();
     return acc;
   }
   void watched_edge() {
@@ -116,10 +120,19 @@ class Bench : public Clocked<DUT> {
       ++errors;
       err_addr = dut->err_addr_o;
     }
+    // What aap_exec does when the requantiser adds the residual operand.
+    const bool mul = dut->swap_mul_o, bounds = dut->swap_bounds_o;
+    const uint8_t zp = dut->zp_o;
     edge();
+    if (mul) std::swap(dut->cfg_add_ma_i, dut->cfg_add_mb_i);
+    if (bounds) {
+      std::swap(dut->cfg_lo_i, dut->cfg_add_lo_i);
+      std::swap(dut->cfg_hi_i, dut->cfg_add_hi_i);
+      dut->cfg_add_zp_i = zp;
+    }
   }
   void finish() {
-    for (int i = 0; i < 13 + kDrain; ++i) watched_edge();
+    for (int i = 0; i < 20 + pixel_cycles; ++i) watched_edge();
     BOOST_TEST(!dut->busy_o);
   }
   std::vector<int> output(int pixel) {
@@ -140,7 +153,7 @@ class Bench : public Clocked<DUT> {
   std::vector<int8_t> residual;
   Bounds bounds;
   ResidualAdd add;
-  int errors = 0, err_addr = 0;
+  int errors = 0, err_addr = 0, pixel_cycles = kDrain;
 };
 }  // namespace
 

@@ -10,6 +10,10 @@
 
 using namespace aap::bench;
 
+#ifndef P_MaxRowCycles
+#define P_MaxRowCycles 1
+#endif
+
 namespace {
 constexpr int kBeatWords = P_AxiDataWidth / 32, kActBits = 8, kDrain = P_DrainCycles;
 static_assert(P_ActDepth == 1 << kActBits);
@@ -76,7 +80,7 @@ BOOST_AUTO_TEST_CASE(walks_rows_columns_steps_and_k) {
   const std::size_t rows = wanted.size();
   std::size_t head = 0, seen = 0;
   int beat = 0, posted = 0, waited = 0;
-  int64_t last_of_pixel = -1000;
+  int64_t last_of_pixel = -1000, last_max = -1000;
   std::vector<int> bank_word(P_Lanes, -1);
   int wgt_row = -1;
   Bits tab_data = make_bits(P_Lanes * (kActBits + 1));
@@ -98,6 +102,8 @@ BOOST_AUTO_TEST_CASE(walks_rows_columns_steps_and_k) {
       BOOST_REQUIRE_EQUAL(bool{d.row_first_o}, w.first);
       BOOST_REQUIRE_EQUAL(bool{d.row_last_o}, w.last);
       BOOST_REQUIRE_EQUAL(bool{d.row_max_o}, w.max);
+      BOOST_REQUIRE_GE(bench.cycle - last_max, P_MaxRowCycles);
+      if (w.max) last_max = bench.cycle;
       if (w.last) {
         BOOST_REQUIRE_GE(bench.cycle - last_of_pixel, kDrain);
         last_of_pixel = bench.cycle;

@@ -36,13 +36,13 @@ inline int8_t requantise(int64_t sum, int64_t bias, uint32_t m, int t, const Bou
 
 struct ResidualAdd {
   uint32_t ma = 0, mb = 0;  // 16 bits
-  int32_t c = 0;
+  int32_t c = 0;  // -((za + 128) * ma + (zb + 128) * mb)
   int shift = 0;  // 0..31
   Bounds bounds;
 };
 
 inline int8_t residual_add(int8_t a, int8_t b, const ResidualAdd& r) {
-  const __int128 sum = static_cast<__int128>(a) * r.ma + static_cast<__int128>(b) * r.mb + r.c;
+  const __int128 sum = static_cast<__int128>(a + 128) * r.ma + static_cast<__int128>(b + 128) * r.mb + r.c;
   return clamp(rne(sum, r.shift) + r.bounds.zp, r.bounds.lo, r.bounds.hi);
 }
 

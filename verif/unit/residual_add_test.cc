@@ -25,7 +25,7 @@ BOOST_AUTO_TEST_CASE(matches_exact_integers) {
         corner ? (batch >> 2 & 1 ? 127 : -128) : static_cast<int>(random.between(-128, 127));
     const int zb =
         corner ? (batch >> 3 & 1 ? 127 : -128) : static_cast<int>(random.between(-128, 127));
-    r.c = -static_cast<int32_t>(za * static_cast<int>(r.ma) + zb * static_cast<int>(r.mb));
+    r.c = -static_cast<int32_t>((za + 128) * static_cast<int>(r.ma) + (zb + 128) * static_cast<int>(r.mb));
     r.shift = batch % 2 == 0 ? static_cast<int>(random.bits(5))
                              : static_cast<int>(random.between(13, 18));
     r.bounds.zp = static_cast<int>(random.between(-128, 127));
@@ -35,7 +35,7 @@ BOOST_AUTO_TEST_CASE(matches_exact_integers) {
     }
     d.ma_i = r.ma;
     d.mb_i = r.mb;
-    d.c_i = static_cast<uint32_t>(r.c) & 0x1ffffff;
+    d.c_i = static_cast<uint32_t>(r.c) & 0x3ffffff;
     d.shift_i = r.shift;
     d.zp_i = static_cast<uint8_t>(r.bounds.zp);
     d.lo_i = static_cast<uint8_t>(r.bounds.lo);

@@ -26,6 +26,9 @@ aap_system_test(unit_axi_write TOP aap_axi_write SOURCE axi_write_test.cc
   PARAMS AddrWidth=32 AxiDataWidth=64 MaxBurst=16 Outstanding=8 BeatsWidth=10)
 aap_system_test(unit_axi_write_b1 TOP aap_axi_write SOURCE axi_write_test.cc
   PARAMS AddrWidth=20 AxiDataWidth=32 MaxBurst=1 Outstanding=2 BeatsWidth=10)
+aap_system_test(unit_axi_one_read TOP aap_axi_one SOURCE axi_read_test.cc PARAMS AddrWidth=17 AxiDataWidth=32 MaxBurst=16 BeatsWidth=11)
+aap_system_test(unit_axi_one_write TOP aap_axi_one SOURCE axi_write_test.cc PARAMS AddrWidth=20 AxiDataWidth=32 MaxBurst=16 BeatsWidth=11)
+aap_system_test(unit_axi_one_b1 TOP aap_axi_one SOURCE axi_read_test.cc PARAMS AddrWidth=20 AxiDataWidth=64 MaxBurst=1 BeatsWidth=10)
 aap_system_test(unit_load_board TOP aap_load SOURCE load_test.cc
   PARAMS Group=16 Lanes=4 Pes=32 Requantisers=8 AxiDataWidth=128 AddrWidth=32 ActDepth=2048 WeightDepth=512
          TableDepth=512 ParamDepth=32 ResidualDepth=512 BeatsWidth=14)
