@@ -7,48 +7,12 @@
 #include <set>
 
 #include "model/float_walk.h"
+#include "prune/bias_recalibration.h"
 #include "prune/bn_recalibration.h"
 #include "prune/obs_moments.h"
 
 namespace aap {
 namespace {
-
-// Rows [M][D] of convolution group `part`, columns in the given order.
-std::vector<double> rows_of(const std::vector<float>& weights, const LayerPlan& layer,
-                            const ColumnOrder& order, int64_t first, int64_t rows) {
-  const int64_t features = layer.shape[1] * layer.shape[2] * layer.shape[3];
-  std::vector<double> out;
-  for (int64_t m = first; m < first + rows; ++m) {
-    for (int64_t f : order.feature) {
-      out.push_back(weights[static_cast<size_t>(m * features + f)]);
-    }
-  }
-  return out;
-}
-
-void store_rows(const std::vector<double>& rows, std::vector<float>& weights,
-                const LayerPlan& layer, const ColumnOrder& order, int64_t first) {
-  const int64_t features = layer.shape[1] * layer.shape[2] * layer.shape[3];
-  const auto columns = static_cast<int64_t>(order.feature.size());
-  const int64_t count = static_cast<int64_t>(rows.size()) / columns;
-  for (int64_t r = 0; r < count; ++r) {
-    for (int64_t i = 0; i < columns; ++i) {
-      const int64_t f = order.feature[static_cast<size_t>(i)], m = first + r;
-      weights[static_cast<size_t>(m * features + f)] =
-          static_cast<float>(rows[static_cast<size_t>(r * columns + i)]);
-    }
-  }
-}
-
-double damp(std::vector<double>& hessian, int64_t d, double share) {
-  double mean = 0.0;
-  for (int64_t i = 0; i < d; ++i) mean += hessian[static_cast<size_t>(i * d + i)];
-  mean /= static_cast<double>(d);
-  // A layer that reads nothing but constants has no moments; any positive number will do.
-  const double amount = mean > 0.0 ? share * mean : 1.0;
-  for (int64_t i = 0; i < d; ++i) hessian[static_cast<size_t>(i * d + i)] += amount;
-  return amount;
-}
 
 // The weights of smallest error without a constraint: target (H + damping) = cross + damping w.
 std::vector<double> best_target(const LayerMoments& m, const std::vector<double>& damped,
@@ -256,7 +220,7 @@ class NetworkPruner {
       }
     }
     set_layer_weights(graph_, layer, weights);
-    set_bias(node, layer, shift);
+    set_bias(node, shift);
     if (!prunes) report.error_magnitude = report.error;
     if (energy > 0.0) {
       report.error /= energy;
@@ -267,7 +231,7 @@ class NetworkPruner {
 
   // Gives the layer the bias with which its mean output is the dense one. A BatchNormalization
   // behind it takes it as a smaller mean instead, so that the node keeps its form.
-  void set_bias(Node& node, const LayerPlan& layer, const std::vector<double>& bias) {
+  void set_bias(Node& node, const std::vector<double>& bias) {
     const bool has_bias = node.inputs.size() > 2 && !node.inputs[2].empty();
     const auto readers = readers_.find(node.outputs[0]);
     const bool alone = readers != readers_.end() && readers->second.size() == 1;
@@ -281,14 +245,7 @@ class NetworkPruner {
       // The Add behind it, if any, would have to be found; MatMul keeps its mean error.
       return;
     }
-    std::vector<float> values(bias.size());
-    const float beta = node.attr_float("beta", 1.0F);
-    const float scale = node.op == "Gemm" && beta != 0.0F ? beta : 1.0F;
-    for (size_t c = 0; c < values.size(); ++c) values[c] = static_cast<float>(bias[c]) / scale;
-    const std::string name = layer.name + ".calibrated_bias";
-    node.inputs.resize(3);
-    node.inputs[2] = name;
-    graph_.constants[name] = FloatTensor({layer.shape[0]}, std::move(values));
+    set_layer_bias(graph_, node, bias);
   }
 
   Graph& graph_;

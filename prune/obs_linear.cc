@@ -117,6 +117,15 @@ void add_product(double alpha, const ConstMatrixView& a, const ConstMatrixView& 
   }
 }
 
+AAP_VECTOR_COPIES
+void subtract_outer(double* a, int64_t stride, int64_t n, double factor, const double* v) {
+  for (int64_t i = 0; i < n; ++i) {
+    const double f = factor * v[i];
+    double* row = a + i * stride;
+    for (int64_t j = 0; j < n; ++j) row[j] -= f * v[j];
+  }
+}
+
 bool cholesky(MatrixView a) {
   for (int64_t k = 0; k < a.rows; k += kPanelSize) {
     const int64_t size = std::min(kPanelSize, a.rows - k), rest = a.rows - k - size;

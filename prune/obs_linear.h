@@ -46,4 +46,7 @@ void solve_lower_transposed(const ConstMatrixView& l, MatrixView x);
 // False where it is not positive definite.
 bool invert_symmetric(MatrixView a);
 
+// Rows 0..n-1 of a (n columns used, `stride` apart) minus factor * v v^T.
+void subtract_outer(double* a, int64_t stride, int64_t n, double factor, const double* v);
+
 }  // namespace aap

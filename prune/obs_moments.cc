@@ -159,4 +159,41 @@ LayerMoments layer_moments(const Node& node, const LayerPlan& layer, const Colum
   return m;
 }
 
+// Rows [M][D] of convolution group `part`, columns in the given order.
+std::vector<double> rows_of(const std::vector<float>& weights, const LayerPlan& layer,
+                            const ColumnOrder& order, int64_t first, int64_t rows) {
+  const int64_t features = layer.shape[1] * layer.shape[2] * layer.shape[3];
+  std::vector<double> out;
+  for (int64_t m = first; m < first + rows; ++m) {
+    for (int64_t f : order.feature) {
+      out.push_back(weights[static_cast<size_t>(m * features + f)]);
+    }
+  }
+  return out;
+}
+
+void store_rows(const std::vector<double>& rows, std::vector<float>& weights,
+                const LayerPlan& layer, const ColumnOrder& order, int64_t first) {
+  const int64_t features = layer.shape[1] * layer.shape[2] * layer.shape[3];
+  const auto columns = static_cast<int64_t>(order.feature.size());
+  const int64_t count = static_cast<int64_t>(rows.size()) / columns;
+  for (int64_t r = 0; r < count; ++r) {
+    for (int64_t i = 0; i < columns; ++i) {
+      const int64_t f = order.feature[static_cast<size_t>(i)], m = first + r;
+      weights[static_cast<size_t>(m * features + f)] =
+          static_cast<float>(rows[static_cast<size_t>(r * columns + i)]);
+    }
+  }
+}
+
+double damp(std::vector<double>& hessian, int64_t d, double share) {
+  double mean = 0.0;
+  for (int64_t i = 0; i < d; ++i) mean += hessian[static_cast<size_t>(i * d + i)];
+  mean /= static_cast<double>(d);
+  // A layer that reads nothing but constants has no moments; any positive number will do.
+  const double amount = mean > 0.0 ? share * mean : 1.0;
+  for (int64_t i = 0; i < d; ++i) hessian[static_cast<size_t>(i * d + i)] += amount;
+  return amount;
+}
+
 }  // namespace aap

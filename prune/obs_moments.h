@@ -37,4 +37,15 @@ struct LayerMoments {
 LayerMoments layer_moments(const Node& node, const LayerPlan& layer, const ColumnOrder& order,
                            const FloatTensor& x, const FloatTensor& y, int64_t part);
 
+// Rows `first`..`first + rows - 1` of the weights (canonical order), columns in the given order;
+// and back.
+std::vector<double> rows_of(const std::vector<float>& weights, const LayerPlan& layer,
+                            const ColumnOrder& order, int64_t first, int64_t rows);
+void store_rows(const std::vector<double>& rows, std::vector<float>& weights,
+                const LayerPlan& layer, const ColumnOrder& order, int64_t first);
+
+// Adds `share` of the mean diagonal to the diagonal; returns what was added.
+double damp(std::vector<double>& hessian, int64_t d, double share);
+constexpr double kObsDamping = 0.01;
+
 }  // namespace aap

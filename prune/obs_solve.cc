@@ -167,10 +167,8 @@ void prune_by_rows(MatrixView w, MatrixView hessian, const std::vector<ColumnGro
       removed[at] = removed[last];
       for (int64_t i = 0; i < n; ++i) {
         row[static_cast<size_t>(i)] -= amount * removed[static_cast<size_t>(i)];
-        const double f = removed[static_cast<size_t>(i)] / diagonal;
-        double* to = inverse.data() + i * columns;
-        for (int64_t j = 0; j < n; ++j) to[j] -= f * removed[static_cast<size_t>(j)];
       }
+      subtract_outer(inverse.data(), columns, n, 1.0 / diagonal, removed.data());
     }
     for (int64_t i = 0; i < n; ++i) {
       out[active[static_cast<size_t>(i)]] = row[static_cast<size_t>(i)];

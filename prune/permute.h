@@ -27,8 +27,8 @@ struct PermutedChannels {
 // Reorders channels of a float graph, through BatchNormalization, activations, pools, depthwise
 // convolutions, Add, Concat, Flatten and fully connected layers, so that the layers of `layers`
 // that have rule kAap keep more of their scores (magnitudes, or what the plan's scorer says).
-// Channels that cannot move are listed with the reason. Errors: InputError for quantised graphs and
-// plans that do not fit.
+// Channels that cannot move are listed with the reason. In a quantised graph none can. Errors:
+// InputError for plans that do not fit.
 std::vector<PermutedChannels> permute_channels(Graph& graph, const std::vector<LayerPlan>& layers,
                                                const PermuteSearch& options = {},
                                                const Scorers& scorers = {});
