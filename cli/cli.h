@@ -10,6 +10,8 @@
 #include <string>
 
 #include "model/dataset.h"
+#include "model/message.h"
+#include "model/qnetwork.h"
 
 namespace aap::cli {
 
@@ -57,6 +59,8 @@ class ProgressLine {
 
 // Writes a text file whole or not at all.
 void write_file(const std::string& path, const std::string& text);
+// A quantised ONNX file, read and imported; errors name the file.
+QNetwork load_network(const std::string& path);
 bool is_program_file(const std::string& path);
 int default_threads();
 

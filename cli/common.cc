@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "cli/cli.h"
+#include "model/qimport.h"
 #include "model/whole_file.h"
 
 namespace aap::cli {
@@ -79,6 +80,10 @@ void write_file(const std::string& path, const std::string& text) {
   std::error_code ignored;
   if (target.has_parent_path()) std::filesystem::create_directories(target.parent_path(), ignored);
   write_whole_file(path, text);
+}
+
+QNetwork load_network(const std::string& path) {
+  return in_file(path, [&] { return import_quantised(read_onnx(path)); });
 }
 
 bool is_program_file(const std::string& path) {

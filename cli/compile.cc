@@ -7,7 +7,6 @@
 
 #include "cli/cli.h"
 #include "compile/disassemble.h"
-#include "model/qimport.h"
 
 namespace aap::cli {
 namespace {
@@ -21,11 +20,11 @@ struct CompileArguments {
 
 int run_compile(const CompileArguments& a) {
   const Config config = load_config(a.config);
-  const QNetwork network = import_quantised(read_onnx(a.input));
+  const QNetwork network = load_network(a.input);
   CompileOptions options;
   options.dense = a.dense;
   options.keep_all = !a.reuse;
-  Program program = compile(network, config, options);
+  Program program = in_file(a.input, [&] { return compile(network, config, options); });
   write_program(program, a.output);
   int64_t weights = 0, indices = 0, ideal = 0, array = 0;
   for (const ProgramLayer& l : program.layers) {
@@ -52,7 +51,8 @@ int run_compile(const CompileArguments& a) {
 
 int run_fit(const CompileArguments& a) {
   const Config config = load_config(a.config);
-  const FitReport report = fit(import_quantised(read_onnx(a.input)), config);
+  const QNetwork network = load_network(a.input);
+  const FitReport report = in_file(a.input, [&] { return fit(network, config); });
   Json j = {{"input", a.input}, {"config", config.name}, {"fits", report.ok()}, {"rows", Json::array()}};
   for (const FitRow& r : report.rows) {
     j["rows"].push_back({{"layer", r.layer}, {"resource", r.resource}, {"need", r.need}, {"have", r.have},
@@ -110,7 +110,7 @@ int run_dump(const std::string& file, bool json) {
     print_json(j);
     return kOk;
   }
-  const Json j = network_json(import_quantised(read_onnx(file)));
+  const Json j = network_json(load_network(file));
   if (json) {
     print_json(j);
   } else {

@@ -44,7 +44,7 @@ int main(int argc, char** argv) {
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "aap: out of memory\n");
   } catch (const std::exception& e) {
-    fmt::print(stderr, "aap: {}\n", e.what());
+    fmt::print(stderr, "aap: {}\n", printable(e.what()));
   }
   return cli::kUsage;
 }

@@ -39,7 +39,7 @@ int run_prune(PruneArguments& a) {
   }
   if (!a.plan_only && a.output.empty()) throw_input("--output is missing (or give --plan)");
   Graph graph = read_onnx(a.input);
-  const std::vector<LayerPlan> layers = plan(graph, a.options);
+  const std::vector<LayerPlan> layers = in_file(a.input, [&] { return plan(graph, a.options); });
   nlohmann::ordered_json j = {{"input", a.input}, {"method", a.method}, {"group", a.options.group}, {"keep", a.options.keep}};
   int64_t weights = 0, kept = 0;
   for (const LayerPlan& l : layers) {
@@ -61,11 +61,13 @@ int run_prune(PruneArguments& a) {
     fmt::print("{} of {} weights kept\n", kept, weights);
   }
   if (!a.plan_only) {
-    prune(graph, layers);
+    in_file(a.input, [&] { prune(graph, layers); });
     if (a.recalibrate > 0) {
       const Dataset data = a.data.load();
       const int64_t n = std::min(a.recalibrate, data.count());
-      const RecalibrationReport r = recalibrate_batch_norm(graph, data.batch(0, n, preprocessing_of(graph.metadata, graph.name)), a.threads);
+      const RecalibrationReport r = in_file(a.input, [&] {
+        return recalibrate_batch_norm(graph, data.batch(0, n, preprocessing_of(graph.metadata, graph.name)), a.threads);
+      });
       j["recalibrated_layers"] = r.layers;
       if (!a.json) fmt::print("batch norm re-calibrated: {} layers on {} images\n", r.layers, n);
     }

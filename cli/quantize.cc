@@ -32,7 +32,9 @@ void add_quantize(CLI::App& app, Action& action) {
   a->data.add(*sub, "train");
   sub->callback([a, &action] {
     action = [a]() -> int {
-      const Graph graph = quantise(read_onnx(a->input), a->data.load(), a->options);
+      const Graph network = read_onnx(a->input);
+      const Dataset images = a->data.load();
+      const Graph graph = in_file(a->input, [&] { return quantise(network, images, a->options); });
       write_onnx(graph, a->output);
       if (a->json) {
         print_json({{"input", a->input}, {"output", a->output}, {"images", a->options.calibration_images}, {"seed", a->options.seed}});

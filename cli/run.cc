@@ -11,7 +11,6 @@
 #include "golden/golden.h"
 #include "model/float_executor.h"
 #include "model/npy.h"
-#include "model/qimport.h"
 #include "verif/compare_model.h"
 #include "verif/evaluate.h"
 
@@ -45,21 +44,21 @@ int64_t image_count(const RunArguments& a, const Dataset& data, int64_t fallback
 
 int run_float(const RunArguments& a) {
   const Graph graph = read_onnx(a.file);
-  const FloatExecutor executor(graph);
+  const auto executor = in_file(a.file, [&] { return FloatExecutor(graph); });
   const Dataset data = a.data.load();
   const int64_t n = image_count(a, data, data.count());
-  const Preprocessing preprocessing = preprocessing_of(graph.metadata, graph.name);
+  const Preprocessing preprocessing = in_file(a.file, [&] { return preprocessing_of(graph.metadata, graph.name); });
+  const int64_t batch = in_file(a.file, [&] { return images_at_once(graph, 500); });
   ProgressLine progress("float images");
   int64_t correct = 0;
-  constexpr int64_t kBatch = 500;
-  for (int64_t i = 0; i < n; i += kBatch) {
-    const int64_t count = std::min(kBatch, n - i);
+  for (int64_t i = 0; i < n; i += batch) {
+    const int64_t count = std::min(batch, n - i);
     FloatTensor x = data.batch(a.first + i, count, preprocessing);
     // Arrays may leave out dimensions of 1.
     Shape shape = graph.inputs.at(0).shape;
     if (!shape.empty()) shape[0] = count;
     if (data.kind != DataKind::kPixels && element_count(shape) == x.size()) x.shape = shape;
-    const FloatTensor y = executor.run(x, a.jobs);
+    const FloatTensor y = in_file(a.file, [&] { return executor.run(x, a.jobs); });
     const int64_t classes = y.size() / count;
     for (int64_t b = 0; b < count; ++b) {
       const auto begin = y.data.begin() + b * classes;
@@ -113,7 +112,7 @@ Differences differences(const QNetwork& network, const FloatTensor& got, const s
 }
 
 int run_golden(const RunArguments& a) {
-  const QNetwork network = import_quantised(read_onnx(a.file));
+  const QNetwork network = load_network(a.file);
   const Dataset data = a.data.load();
   const int64_t n = image_count(a, data, data.count());
   ProgressLine progress("golden images");
@@ -153,7 +152,7 @@ int run_golden(const RunArguments& a) {
 Json layer_json(const ProgramLayer& l, const Program& p, uint64_t cycles, int multipliers) {
   const double use = cycles > 0 ? static_cast<double>(l.macs_kept) / (static_cast<double>(cycles) * multipliers) : 0;
   const double steady = l.array_cycles > 0 ? static_cast<double>(l.macs_kept) / (static_cast<double>(l.array_cycles) * multipliers) : 0;
-  return {{"name", l.name}, {"op", l.op}, {"map", p.maps.at(static_cast<size_t>(l.output)).name},
+  return {{"name", l.name}, {"op", l.op}, {"map", l.output < 0 ? "" : p.maps.at(static_cast<size_t>(l.output)).name},
           {"in_channels", l.in_channels}, {"out_channels", l.out_channels}, {"out_height", l.out_height},
           {"out_width", l.out_width}, {"kernel_h", l.kernel_h}, {"kernel_w", l.kernel_w},
           {"keep", l.keep}, {"group", l.group}, {"macs_dense", l.macs_dense}, {"macs_kept", l.macs_kept},
@@ -190,8 +189,11 @@ struct Loaded {
 
 Loaded load_all(const RunArguments& a) {
   if (a.network.empty()) throw_input("--engine {} needs --network, the quantised ONNX file that {} was compiled from", a.engine, a.file);
-  Loaded l{read_program(a.file), load_config(a.config), import_quantised(read_onnx(a.network))};
-  require_config(l.program, l.config);
+  Loaded l{read_program(a.file), load_config(a.config), load_network(a.network)};
+  in_file(a.file, [&] {
+    require_config(l.program, l.config);
+    require_network(l.program, l.network);
+  });
   return l;
 }
 
@@ -222,7 +224,9 @@ int run_model(const RunArguments& a) {
     }
     const std::vector<Int8Tensor> want = golden.run(input);
     for (const ProgramLayer& layer : l.program.layers) {
+      if (layer.output < 0) continue;
       const FeatureMap& map = l.program.maps.at(static_cast<size_t>(layer.output));
+      if (map.tensor < 0) continue;
       const Int8Tensor got = fetch_tensor(map, l.config, memory.data());
       const Int8Tensor& expected = want.at(static_cast<size_t>(map.tensor));
       for (size_t v = 0; v < got.data.size(); ++v) {

@@ -61,7 +61,7 @@ class Compiler {
     if (!refusals.empty()) {
       std::string text =
           fmt::format("network '{}' does not fit configuration '{}':", network_.name, config_.name);
-      for (const auto& r : refusals) text += (refusals.size() == 1 ? " " : "\n  ") + r;
+      for (const auto& r : refusals) text += (&r == refusals.data() ? " " : "; ") + r;
       throw InputError(text);
     }
     return finish();

@@ -5,20 +5,19 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "compile/gen/isa.h"
+#include "compile/program_metadata.h"
 #include "model/error.h"
 #include "model/whole_file.h"
 
 namespace aap {
 namespace {
-
-using nlohmann::json;
 
 constexpr char kMagic[4] = {'A', 'A', 'P', 'P'};
 constexpr size_t kHeaderBytes = 32;
@@ -46,123 +45,6 @@ uint32_t crc(const char* data, size_t size) {
   return static_cast<uint32_t>(c);
 }
 
-json to_json(const FeatureMap& m) {
-  return {{"name", m.name},
-          {"tensor", m.tensor},
-          {"channels", m.channels},
-          {"height", m.height},
-          {"width", m.width},
-          {"address", m.address},
-          {"plane_stride", m.plane_stride},
-          {"scale", m.scale},
-          {"zero_point", m.zero_point}};
-}
-
-json to_json(const ProgramLayer& l) {
-  return {{"name", l.name},
-          {"op", l.op},
-          {"output", l.output},
-          {"in_channels", l.in_channels},
-          {"out_channels", l.out_channels},
-          {"out_height", l.out_height},
-          {"out_width", l.out_width},
-          {"kernel_h", l.kernel_h},
-          {"kernel_w", l.kernel_w},
-          {"keep", l.keep},
-          {"group", l.group},
-          {"macs_dense", l.macs_dense},
-          {"macs_kept", l.macs_kept},
-          {"array_cycles", l.array_cycles},
-          {"ideal_cycles", l.ideal_cycles},
-          {"weight_bytes", l.weight_bytes},
-          {"index_bytes", l.index_bytes},
-          {"read_bytes", l.read_bytes},
-          {"write_bytes", l.write_bytes}};
-}
-
-void from_json(const json& j, FeatureMap& m) {
-  j.at("name").get_to(m.name);
-  j.at("tensor").get_to(m.tensor);
-  j.at("channels").get_to(m.channels);
-  j.at("height").get_to(m.height);
-  j.at("width").get_to(m.width);
-  j.at("address").get_to(m.address);
-  j.at("plane_stride").get_to(m.plane_stride);
-  j.at("scale").get_to(m.scale);
-  j.at("zero_point").get_to(m.zero_point);
-}
-
-void from_json(const json& j, ProgramLayer& l) {
-  j.at("name").get_to(l.name);
-  j.at("op").get_to(l.op);
-  j.at("output").get_to(l.output);
-  j.at("in_channels").get_to(l.in_channels);
-  j.at("out_channels").get_to(l.out_channels);
-  j.at("out_height").get_to(l.out_height);
-  j.at("out_width").get_to(l.out_width);
-  j.at("kernel_h").get_to(l.kernel_h);
-  j.at("kernel_w").get_to(l.kernel_w);
-  j.at("keep").get_to(l.keep);
-  j.at("group").get_to(l.group);
-  j.at("macs_dense").get_to(l.macs_dense);
-  j.at("macs_kept").get_to(l.macs_kept);
-  j.at("array_cycles").get_to(l.array_cycles);
-  j.at("ideal_cycles").get_to(l.ideal_cycles);
-  j.at("weight_bytes").get_to(l.weight_bytes);
-  j.at("index_bytes").get_to(l.index_bytes);
-  j.at("read_bytes").get_to(l.read_bytes);
-  j.at("write_bytes").get_to(l.write_bytes);
-}
-
-json one_or_list(const std::vector<float>& v) {
-  return v.size() == 1 ? json(v[0]) : json(v);
-}
-
-std::string metadata(const Program& p) {
-  json j = {{"network", p.network},
-            {"config", p.config_name},
-            {"base", p.base},
-            {"memory_size", p.memory_size},
-            {"descriptor_address", p.descriptor_address},
-            {"descriptor_count", p.descriptor_count},
-            {"input", p.input},
-            {"output", p.output},
-            {"softmax_on_host", p.softmax_on_host},
-            {"input_mean", one_or_list(p.preprocessing.mean)},
-            {"input_std", one_or_list(p.preprocessing.std)},
-            {"maps", json::array()},
-            {"layers", json::array()}};
-  if (p.preprocessing.divisor != 255.0F) j["input_divisor"] = p.preprocessing.divisor;
-  for (const FeatureMap& m : p.maps) j["maps"].push_back(to_json(m));
-  for (const ProgramLayer& l : p.layers) j["layers"].push_back(to_json(l));
-  return j.dump();
-}
-
-void parse_metadata(const std::string& text, Program& p) {
-  const json j = json::parse(text);
-  j.at("network").get_to(p.network);
-  j.at("config").get_to(p.config_name);
-  j.at("base").get_to(p.base);
-  j.at("memory_size").get_to(p.memory_size);
-  j.at("descriptor_address").get_to(p.descriptor_address);
-  j.at("descriptor_count").get_to(p.descriptor_count);
-  j.at("input").get_to(p.input);
-  j.at("output").get_to(p.output);
-  j.at("softmax_on_host").get_to(p.softmax_on_host);
-  const auto numbers = [&](const char* key) {
-    const json& v = j.at(key);
-    return v.is_array() ? v.get<std::vector<float>>() : std::vector<float>{v.get<float>()};
-  };
-  if (j.contains("input_divisor")) j.at("input_divisor").get_to(p.preprocessing.divisor);
-  p.preprocessing.mean = numbers("input_mean");
-  p.preprocessing.std = numbers("input_std");
-  for (const json& m : j.at("maps")) {
-    from_json(m, p.maps.emplace_back());
-    p.maps.back().base = p.base;
-  }
-  for (const json& l : j.at("layers")) from_json(l, p.layers.emplace_back());
-}
-
 // The sizes that later code relies on without asking again.
 void check_sizes(const Program& p, const std::string& path) {
   auto require = [&](bool ok, const std::string& what) {
@@ -184,6 +66,10 @@ void check_sizes(const Program& p, const std::string& path) {
   require(p.output >= 0 && p.output < maps, "no such output map");
   for (const ProgramLayer& l : p.layers) {
     require(l.output >= -1 && l.output < maps, fmt::format("layer '{}' has no output map", l.name));
+    for (const int64_t v : {l.in_channels, l.out_channels, l.out_height, l.out_width, l.kernel_h, l.kernel_w, l.macs_dense, l.macs_kept,
+                            l.array_cycles, l.ideal_cycles, l.weight_bytes, l.index_bytes, l.read_bytes, l.write_bytes}) {
+      require(v >= 0 && v < int64_t{1} << 48, fmt::format("layer '{}' counts {} of something, legal is 0..2^48 - 1", l.name, v));
+    }
   }
   for (const FeatureMap& m : p.maps) {
     constexpr int64_t kMost = 1 << 24;
@@ -213,7 +99,7 @@ int64_t block_bytes(const FeatureMap& map, const Config& config) {
 }  // namespace
 
 void write_program(const Program& program, const std::string& path) {
-  const std::string meta = metadata(program);
+  const std::string meta = write_metadata(program);
   std::string out(kMagic, 4);
   put32(out, Program::kFormatVersion);
   put32(out, program.config_hash);
@@ -264,11 +150,7 @@ Program read_program(const std::string& path) {
   }
   Program program;
   program.config_hash = get32(in, 8);
-  try {
-    parse_metadata(in.substr(kHeaderBytes, meta), program);
-  } catch (const json::exception& e) {
-    throw_input("{}: program file: bad metadata: {}", path, e.what());
-  }
+  read_metadata(in.substr(kHeaderBytes, meta), program, path);
   const auto* bytes = reinterpret_cast<const uint8_t*>(in.data()) + kHeaderBytes + meta;
   program.image.assign(bytes, bytes + image);
   check_sizes(program, path);
@@ -279,6 +161,21 @@ void require_config(const Program& program, const Config& config) {
   if (program.config_hash == config.hash()) return;
   throw_input("program for configuration '{}' (hash {:08x}) on configuration '{}' (hash {:08x})",
               program.config_name, program.config_hash, config.name, config.hash());
+}
+
+void require_network(const Program& program, const QNetwork& network) {
+  for (const FeatureMap& m : program.maps) {
+    if (m.tensor == -1) continue;
+    if (m.tensor < 0 || static_cast<size_t>(m.tensor) >= network.tensors.size()) {
+      throw_input("map '{}' is tensor {}, network '{}' has {}: the program was made from another network",
+                  m.name, m.tensor, network.name, network.tensors.size());
+    }
+    const QTensorInfo& t = network.tensors[static_cast<size_t>(m.tensor)];
+    if (m.channels != t.channels || m.height != t.height || m.width != t.width) {
+      throw_input("map '{}' is {}x{}x{}, tensor '{}' of network '{}' {}x{}x{}: the program was made from another network",
+                  m.name, m.channels, m.height, m.width, t.name, network.name, t.channels, t.height, t.width);
+    }
+  }
 }
 
 void place_tensor(const FeatureMap& map, const Config& config, const Int8Tensor& chw,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/preprocessing.h"
+#include "model/qnetwork.h"
 #include "model/tensor.h"
 #include "spec/config.h"
 
@@ -44,6 +45,7 @@ struct ProgramLayer {
 
 struct Program {
   static constexpr uint32_t kFormatVersion = 1;
+  static constexpr uint32_t kMostSimulated = 1U << 30;  // bytes of memory that simulators give it
   std::string network;  // name of the network
   std::string config_name;
   uint32_t config_hash = 0;  // spec/config.h
@@ -68,6 +70,9 @@ Program read_program(const std::string& path);
 
 // Refuses a program made for another configuration, naming both.
 void require_config(const Program& program, const Config& config);
+
+// Refuses a program whose feature maps are not tensors of the network.
+void require_network(const Program& program, const QNetwork& network);
 
 // Feature map <-> [C,H,W] tensor. `memory` begins at program.base.
 void place_tensor(const FeatureMap& map, const Config& config, const Int8Tensor& chw,

@@ -33,6 +33,9 @@ struct ModelOptions {
   int cycles_per_beat = 1;        // each channel moves one beat per this many cycles
   bool shared_bandwidth = false;  // reads and writes together move that many
   bool every_cycle = false;       // pass no stretch of cycles in one go; slower, the same result
+  // Rows that EXECs may issue in all; more is refused, for it would take hours: VGG16 at 4 of 16 on
+  // 128 multipliers has 2^25.
+  uint64_t most_rows = uint64_t{1} << 32;
   bool record_writes = false;     // fill ModelResult::writes
   // Called for each event on the bus, in the order of cycles.
   std::function<void(const BusEvent&)> on_bus;
@@ -78,12 +81,13 @@ struct ModelResult {
 };
 
 // Sizes `memory` to program.memory_size, clears it and copies the image to its beginning.
-// Throws InputError when the image does not fit.
+// Throws InputError when the image does not fit, and beyond 1 GiB.
 void load_image(const Program& program, std::vector<uint8_t>& memory);
 
 // memory: program.memory_size bytes that begin at address program.base, image and input in place
 // (load_image, place_tensor); outputs are written there. The window is exactly that memory. Faults
-// and hazards are in the result; throws InputError only for arguments that disagree.
+// and hazards are in the result; throws InputError only for arguments that disagree and beyond
+// ModelOptions::most_rows.
 ModelResult run_model(const Program& program, const Config& config, std::vector<uint8_t>& memory,
                       const ModelOptions& options = {});
 

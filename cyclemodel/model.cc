@@ -51,6 +51,13 @@ bool Scheduler::fetch(uint32_t number, Command& command) {
 
 bool Scheduler::begin(const Command& command, Running& running) {
   running.command = command;
+  if (command.unit == Unit::kExec) {
+    rows_ += command.pixels() * command.steps * command.keep;
+    if (rows_ > options_.most_rows) {
+      throw_input("program of network {}: EXEC {} of layer {}: more than {} rows are issued, which the cycle model refuses",
+                  program_.network, command.number, command.layer, options_.most_rows);
+    }
+  }
   running.sequence = order_.begin(command);
   running.knew = order_.seen(command.unit);
   if (!machine_) return true;
@@ -112,6 +119,10 @@ void load_image(const Program& program, std::vector<uint8_t>& memory) {
   if (program.image.size() > program.memory_size) {
     throw_input("program of network {}: image has {} bytes, memory_size is {}", program.network,
                 program.image.size(), program.memory_size);
+  }
+  if (program.memory_size > Program::kMostSimulated) {
+    throw_input("program of network {}: takes {} bytes of memory, the cycle model has at most {}",
+                program.network, program.memory_size, Program::kMostSimulated);
   }
   memory.assign(program.memory_size, 0);
   std::copy(program.image.begin(), program.image.end(), memory.begin());

@@ -49,6 +49,7 @@ class Scheduler {
 
  private:
   std::vector<uint8_t>& memory_;
+  uint64_t rows_ = 0;  // issued so far
 };
 
 // Runs everything as soon as tokens and queues allow, without a clock.

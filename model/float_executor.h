@@ -11,6 +11,10 @@
 
 namespace aap {
 
+// How many images to give to run() at once: at most `most`, and so many that all values together
+// stay below 1 GiB.
+int64_t images_at_once(const Graph& graph, int64_t most);
+
 class FloatExecutor {
  public:
   // Throws InputError listing all unsupported nodes at once. Keeps a reference to the graph;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/graph.h"
 
+#include <charconv>
+
 namespace aap {
 namespace {
 
@@ -65,6 +67,19 @@ const Tensor<float>& Graph::float_constant(const std::string& value) const {
                 type_of(it->second));
   }
   return *tensor;
+}
+
+double metadata_number(const Graph& graph, const std::string& key, double low, double high,
+                       double fallback) {
+  const auto found = graph.metadata.find(key);
+  if (found == graph.metadata.end()) return fallback;
+  const std::string& text = found->second;
+  double value = 0.0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !(value >= low && value <= high)) {
+    throw_input("graph '{}': metadata '{}' is '{}', legal is {}..{}", graph.name, key, text, low, high);
+  }
+  return value;
 }
 
 Tensor<float>& Graph::float_constant(const std::string& value) {

@@ -61,6 +61,11 @@ struct Graph {
   Tensor<float>& float_constant(const std::string& value);
 };
 
+// The number that a metadata key holds, or the fallback. InputError where it is none, or outside
+// low..high.
+double metadata_number(const Graph& graph, const std::string& key, double low, double high,
+                       double fallback);
+
 struct Unsupported {
   std::string node;    // node name
   std::string op;
@@ -78,7 +83,14 @@ void write_onnx(const Graph& graph, const std::string& path);
 // Nodes that float inference does not support, all of them at once; empty when all are.
 std::vector<Unsupported> unsupported_float_nodes(const Graph& graph);
 
+// Bounds of what one image may ask for, so that a small file cannot take all memory or hours: values
+// that nodes compute, all together (1 GiB as int8), and operations. VGG16 at 224 x 224 has 2^24.7
+// and 2^33.8.
+constexpr int64_t kMostValues = int64_t{1} << 30;
+constexpr int64_t kMostWork = int64_t{1} << 38;
+
 // Shape of every value for one input image (N = 1), keyed by value name; includes constants.
+// InputError also where an image takes more than kMostValues or kMostWork.
 std::map<std::string, Shape> infer_shapes(const Graph& graph);
 
 // Explicit pads of a Conv or pooling node (auto_pad resolved) for an input of h x w.

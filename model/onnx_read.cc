@@ -3,6 +3,7 @@
 #include <google/protobuf/stubs/logging.h>
 #include <onnx/onnx_pb.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -10,6 +11,7 @@
 
 #include "model/graph.h"
 #include "model/graph_order.h"
+#include "model/message.h"
 
 namespace aap {
 namespace {
@@ -18,6 +20,20 @@ using onnx::TensorProto;
 
 constexpr int64_t kMaxElements = int64_t{1} << 31;  // protobuf files end at 2 GiB anyway
 constexpr int64_t kMaxRank = 8;
+constexpr int kMostNodes = 16384;     // later steps look through all nodes for each of them
+constexpr int kMostNames = 1 << 17;  // inputs, outputs and initializers
+constexpr size_t kMostName = 4096;
+
+void check_name(const std::string& name, const std::string& where) {
+  if (name.size() > kMostName) {
+    throw_input("{}: a name of {} bytes, legal is at most {}: '{}...'", where, name.size(), kMostName,
+                name.substr(0, 60));
+  }
+  // Names reach reports, program files and terminals.
+  if (printable(name) != name) {
+    throw_input("{}: name '{}' is not printable UTF-8", where, name);
+  }
+}
 
 std::string type_name(int type) {
   if (!TensorProto::DataType_IsValid(type)) return fmt::format("number {}", type);
@@ -34,8 +50,9 @@ Shape read_dims(const TensorProto& proto, const std::string& where) {
   Shape shape(proto.dims().begin(), proto.dims().end());
   int64_t count = 1;
   for (int64_t d : shape) {
-    if (d < 0 || d > kMaxElements || (count *= d) > kMaxElements) {
-      throw_input("{}: dimensions are negative or too large", where);
+    // A zero must not hide what stands beside it: products of some of the extents are formed later.
+    if (d < 0 || d > kMaxElements || (count *= std::max<int64_t>(d, 1)) > kMaxElements) {
+      throw_input("{}: dimensions [{}] are negative or too large, legal is up to 2^31 values", where, fmt::join(shape, ", "));
     }
   }
   return shape;
@@ -136,11 +153,17 @@ Node read_node(const onnx::NodeProto& proto, int index, const std::string& file)
   node.domain = proto.domain() == "ai.onnx" ? "" : proto.domain();
   node.name = proto.name();
   if (node.op.empty()) throw_input("{}: node {} has no operator", file, index);
+  for (const std::string& name : {node.op, node.domain, node.name}) check_name(name, fmt::format("{}: node {}", file, index));
+  for (const auto* list : {&proto.input(), &proto.output()}) {
+    if (list->size() > kMostNames) throw_input("{}: node {} has {} values, legal is at most {}", file, index, list->size(), kMostNames);
+    for (const std::string& name : *list) check_name(name, fmt::format("{}: node {}", file, index));
+  }
   const std::string where = fmt::format(
       "{}: node '{}' ({})", file, node.name.empty() ? std::to_string(index) : node.name, node.op);
   node.inputs.assign(proto.input().begin(), proto.input().end());
   node.outputs.assign(proto.output().begin(), proto.output().end());
   for (const auto& attribute : proto.attribute()) {
+    check_name(attribute.name(), where);
     Attribute value =
         read_attribute(attribute, fmt::format("{}: attribute '{}'", where, attribute.name()));
     if (!node.attributes.emplace(attribute.name(), std::move(value)).second) {
@@ -154,6 +177,7 @@ ValueInfo read_value(const onnx::ValueInfoProto& proto, const std::string& where
   ValueInfo value;
   value.name = proto.name();
   if (value.name.empty()) throw_input("{}: has no name", where);
+  check_name(value.name, where);
   if (!proto.type().has_tensor_type()) {
     throw_input("{} '{}': is not a tensor", where, value.name);
   }
@@ -245,11 +269,19 @@ Graph read_onnx(const std::string& path) {
   }
   const onnx::GraphProto& proto = model.graph();
   graph.name = proto.name();
+  check_name(graph.name, path + ": graph");
+  if (proto.node_size() > kMostNodes) {
+    throw_input("{}: has {} nodes, legal is at most {}", path, proto.node_size(), kMostNodes);
+  }
+  for (const int count : {proto.input_size(), proto.output_size(), proto.initializer_size()}) {
+    if (count > kMostNames) throw_input("{}: has {} inputs, outputs or initializers, legal is at most {}", path, count, kMostNames);
+  }
   if (proto.sparse_initializer_size() != 0) {
     throw_input("{}: has sparse initializers, which are not supported", path);
   }
   for (const auto& tensor : proto.initializer()) {
     if (tensor.name().empty()) throw_input("{}: an initializer has no name", path);
+    check_name(tensor.name(), path + ": initializer");
     Constant value = read_tensor(tensor, fmt::format("{}: tensor '{}'", path, tensor.name()));
     if (!graph.constants.emplace(tensor.name(), std::move(value)).second) {
       throw_input("{}: tensor '{}' is there twice", path, tensor.name());
@@ -269,13 +301,7 @@ Graph read_onnx(const std::string& path) {
   }
   name_and_check(graph, path);
   sort_nodes(graph, path);
-  try {
-    fold_nodes(graph, path);
-  } catch (const InputError& error) {
-    const std::string text = error.what();
-    if (text.rfind(path, 0) == 0) throw;
-    throw_input("{}: {}", path, text);
-  }
+  in_file(path, [&] { fold_nodes(graph, path); });
   return graph;
 }
 

@@ -41,6 +41,7 @@ std::string known_reason(const std::string& op) {
 std::map<std::string, std::string> QImporter::check_operators() {
   std::vector<Unsupported> without_shape;
   shapes_ = infer_shapes_for(graph_, input_shapes(graph_), &without_shape);
+  check_limits(graph_, shapes_);
   std::map<std::string, std::string> reasons;
   for (const Unsupported& u : without_shape) reasons[u.node] = u.reason;
   bool integers = false;
@@ -148,26 +149,15 @@ const std::map<std::string, QImporter::Operator>& QImporter::operators() {
 }
 
 void QImporter::read_metadata() {
-  auto number = [&](const std::string& key, double low, double high, double fallback) {
-    auto it = graph_.metadata.find(key);
-    if (it == graph_.metadata.end()) return fallback;
-    char* end = nullptr;
-    const double v = std::strtod(it->second.c_str(), &end);
-    if (it->second.empty() || *end != '\0' || !(v >= low && v <= high)) {
-      throw_input("network '{}': metadata '{}' is '{}', legal is {}..{}", graph_.name, key,
-                  it->second, low, high);
-    }
-    return v;
-  };
   net_.preprocessing = preprocessing_of(graph_.metadata, graph_.name);
-  const int group = static_cast<int>(number("aap.group", 1, 256, 0));
+  const int group = static_cast<int>(metadata_number(graph_, "aap.group", 1, 256, 0));
   for (QLayer& layer : net_.layers) {
     if (layer.op != QOp::kConv || graph_.metadata.count("aap.keep." + layer.name) == 0) continue;
     if (group == 0) {
       throw_input("network '{}': metadata 'aap.keep.{}' is there, 'aap.group' is not", graph_.name,
                   layer.name);
     }
-    layer.keep = static_cast<int>(number("aap.keep." + layer.name, 1, group, 0));
+    layer.keep = static_cast<int>(metadata_number(graph_, "aap.keep." + layer.name, 1, group, 0));
     layer.group_size = group;
   }
 }

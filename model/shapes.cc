@@ -272,7 +272,7 @@ Shape result_shape(const Node& node, const Inputs& in) {
   Shape shape = rule->second(node, in);
   int64_t count = 1;
   for (int64_t d : shape) {
-    if (d < 0 || d > kMaxElements || (count *= d) > kMaxElements) {
+    if (d < 0 || d > kMaxElements || (count *= std::max<int64_t>(d, 1)) > kMaxElements) {
       fail(node, "its output has more than 2^31 values");
     }
   }
@@ -320,7 +320,7 @@ Shape reshaped(const Node& node, const Shape& from, const std::vector<int64_t>& 
   const bool allow_zero = node.attr_int("allowzero", 0) != 0;
   const int64_t total = element_count(from);
   Shape out = target;
-  int64_t known = 1;
+  int64_t known = 1, beside = 1;  // product; product with zeros left out
   int free_axis = -1;
   for (size_t i = 0; i < out.size(); ++i) {
     if (out[i] == 0 && !allow_zero) {
@@ -331,9 +331,11 @@ Shape reshaped(const Node& node, const Shape& from, const std::vector<int64_t>& 
       free_axis = static_cast<int>(i);
       continue;
     }
-    if (out[i] < 0 || out[i] > kMaxElements || (known *= out[i]) > kMaxElements) {
+    beside *= std::max<int64_t>(out[i], 1);
+    if (out[i] < 0 || out[i] > kMaxElements || beside > kMaxElements) {
       fail(node, fmt::format("new shape holds {}", target[i]));
     }
+    known *= out[i];
   }
   if (free_axis >= 0) {
     if (known == 0 || total % known != 0) {
@@ -389,7 +391,9 @@ std::map<std::string, Shape> input_shapes(const Graph& graph) {
 }
 
 std::map<std::string, Shape> infer_shapes(const Graph& graph) {
-  return infer_shapes_for(graph, input_shapes(graph));
+  std::map<std::string, Shape> shapes = infer_shapes_for(graph, input_shapes(graph));
+  check_limits(graph, shapes);
+  return shapes;
 }
 
 }  // namespace aap

@@ -33,6 +33,12 @@ std::map<std::string, Shape> infer_shapes_for(const Graph& graph,
 // Shapes of the graph's inputs for one image.
 std::map<std::string, Shape> input_shapes(const Graph& graph);
 
+// Multiplications, additions and comparisons of one pass over values of these shapes: what a node's
+// window or inner dimension repeats for each value of its output.
+int64_t total_work(const Graph& graph, const std::map<std::string, Shape>& shapes);
+// InputError where that, or the values that nodes compute, are beyond kMostWork and kMostValues.
+void check_limits(const Graph& graph, const std::map<std::string, Shape>& shapes);
+
 // Window of a 2-D pooling node over `in` (N, C, H, W), kernel_shape checked.
 Window2d pool_window(const Node& node, const Shape& in);
 

@@ -101,9 +101,9 @@ std::map<std::string, Range> calibrate(const Graph& graph, const Dataset& datase
   const FloatExecutor executor(graph);
   const std::vector<int64_t> images =
       draw_images(dataset.count(), options.calibration_images, options.seed);
-  constexpr size_t kBatch = 64;
-  for (size_t first = 0; first < images.size(); first += kBatch) {
-    const size_t n = std::min(kBatch, images.size() - first);
+  const auto batch_size = static_cast<size_t>(images_at_once(graph, 64));
+  for (size_t first = 0; first < images.size(); first += batch_size) {
+    const size_t n = std::min(batch_size, images.size() - first);
     Shape shape = {static_cast<int64_t>(n)};
     shape.insert(shape.end(), dataset.image_shape.begin(), dataset.image_shape.end());
     FloatTensor batch;

@@ -21,6 +21,7 @@ const char* to_string(StrictTree::Kind kind) {
 }
 
 constexpr int kDeepest = 8;
+constexpr int kMostNodes = 100'000;  // aliases may stand for far more than the text holds
 
 }  // namespace
 
@@ -28,7 +29,8 @@ class TreeBuilder {
  public:
   explicit TreeBuilder(std::string origin) : origin_(std::move(origin)) {}
 
-  StrictTree build(const YAML::Node& node, const std::string& path, int depth) const {
+  StrictTree build(const YAML::Node& node, const std::string& path, int depth) {
+    if (++nodes_ > kMostNodes) throw_input("{}: more than {} values", origin_, kMostNodes);
     if (depth > kDeepest) throw_input("{}: '{}' is nested deeper than {}", origin_, path, kDeepest);
     StrictTree tree;
     tree.origin_ = origin_;
@@ -59,6 +61,7 @@ class TreeBuilder {
 
  private:
   std::string origin_;
+  int nodes_ = 0;
 };
 
 StrictTree StrictTree::parse(const std::string& text, const std::string& origin) {

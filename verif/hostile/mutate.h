@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mutants of small valid files. Every mutator has two halves: the systematic one, where mutant n of
+// count() makes one change to one field, and the random one, where a seed makes a few at once.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "verif/hostile/pick.h"
+
+namespace aap::hostile {
+
+// Makes the change that `pick` asks for in the file's bytes.
+using Mutator = std::function<void(std::string& bytes, Pick& pick)>;
+
+// Protobuf: every field of every message of an ONNX file, set or not, through reflection; removed,
+// doubled, emptied, exchanged, set to each value that has broken a reader somewhere.
+void mutate_onnx(std::string& bytes, Pick& pick);
+// Configuration YAML: every line and every value, and whole files that are not a map of scalars.
+void mutate_yaml(std::string& bytes, Pick& pick);
+// Program file: header words, every node of the metadata, every word of every descriptor. The check
+// sums and check words are right again afterwards, but for the mutants that are about them.
+void mutate_program(std::string& bytes, Pick& pick);
+// IDX, NPY and other binary headers: each of the first 128 bytes and big- and little-endian words.
+void mutate_header(std::string& bytes, Pick& pick);
+// Truncation at every offset, every bit of small files, pieces removed and doubled, bytes appended.
+void mutate_bytes(std::string& bytes, Pick& pick);
+
+struct Mutant {
+  std::string bytes, what;
+};
+
+// One format's seed files and mutators.
+struct Format {
+  std::string name;       // "onnx", "yaml", "program", "idx", ...
+  std::string extension;  // of the file given to the readers
+  std::vector<std::pair<std::string, std::string>> seeds;  // name, bytes
+  std::vector<std::pair<std::string, Mutator>> mutators;
+};
+
+const std::vector<Format>& formats();
+
+// Mutants of a format: the systematic ones of every seed and mutator, then as many random ones as
+// are asked for.
+class Mutants {
+ public:
+  Mutants(const Format& format, uint32_t seed);
+  uint64_t systematic() const { return total_; }
+  // Mutant n; from systematic() on, the n-th random one of this seed.
+  Mutant make(uint64_t n) const;
+  const Format& format() const { return format_; }
+
+ private:
+  struct Part {
+    size_t seed, mutator;
+    uint64_t count;
+  };
+  const Format& format_;
+  uint32_t seed_;
+  std::vector<Part> parts_;
+  uint64_t total_ = 0;
+};
+
+}  // namespace aap::hostile
