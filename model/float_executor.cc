@@ -83,29 +83,6 @@ std::string float_problem(const Graph& graph, const Node& node) {
   return "";
 }
 
-// Calls work(i, scratch) for i in 0..count-1 on up to `threads` threads.
-void parallel_for(int64_t count, int threads, const std::function<void(int64_t, Scratch&)>& work) {
-  std::atomic<int64_t> next{0};
-  std::exception_ptr error;
-  std::mutex mutex;
-  auto loop = [&] {
-    try {
-      Scratch scratch;
-      for (int64_t i = next++; i < count; i = next++) work(i, scratch);
-    } catch (...) {
-      const std::lock_guard<std::mutex> lock(mutex);
-      error = std::current_exception();
-      next = count;
-    }
-  };
-  std::vector<std::thread> helpers;
-  const int64_t extra = std::min<int64_t>(threads, count) - 1;
-  for (int64_t t = 0; t < extra; ++t) helpers.emplace_back(loop);
-  loop();
-  for (std::thread& t : helpers) t.join();
-  if (error) std::rethrow_exception(error);
-}
-
 Shape with_batch(Shape shape, int64_t factor) {
   if (!shape.empty()) shape[0] *= factor;
   return shape;
@@ -173,6 +150,28 @@ FloatTensor run_nodes(const FloatPlan& plan, const FloatTensor& input, int64_t i
 }
 
 }  // namespace
+
+void parallel_for(int64_t count, int threads, const std::function<void(int64_t, Scratch&)>& work) {
+  std::atomic<int64_t> next{0};
+  std::exception_ptr error;
+  std::mutex mutex;
+  auto loop = [&] {
+    try {
+      Scratch scratch;
+      for (int64_t i = next++; i < count; i = next++) work(i, scratch);
+    } catch (...) {
+      const std::lock_guard<std::mutex> lock(mutex);
+      error = std::current_exception();
+      next = count;
+    }
+  };
+  std::vector<std::thread> helpers;
+  const int64_t extra = std::min<int64_t>(threads, count) - 1;
+  for (int64_t t = 0; t < extra; ++t) helpers.emplace_back(loop);
+  loop();
+  for (std::thread& t : helpers) t.join();
+  if (error) std::rethrow_exception(error);
+}
 
 std::vector<Unsupported> unsupported_float_nodes(const Graph& graph) {
   std::vector<Unsupported> list;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Float kernels for one image. Private to model/. Every output is one sum in a fixed order without
-// fused multiply-add, so that results do not depend on threads or on the processor's vector width.
+// Float kernels for one image, for model/ and for what prune/ measures. Every output is one sum in
+// a fixed order without fused multiply-add, so that results do not depend on threads or on the
+// processor's vector width.
 #pragma once
 
 #include <cstdint>

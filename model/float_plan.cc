@@ -59,6 +59,12 @@ class Planner {
     mix(shape(output).empty() || shape(output)[0] != shapes_.at(name)[0]);
   }
 
+  Planner(const Graph& graph, const Node& node, const std::map<std::string, Shape>& shapes)
+      : graph_(graph), shapes_(shapes) {
+    plan_node(node);
+    plan_.output = plan_.steps.back().output;
+  }
+
   FloatPlan take() { return std::move(plan_); }
 
  private:
@@ -420,6 +426,11 @@ void Planner::plan_node(const Node& node) {
 
 FloatPlan make_float_plan(const Graph& graph, const Shape& input) {
   return Planner(graph, input).take();
+}
+
+FloatPlan make_node_plan(const Graph& graph, const Node& node,
+                         const std::map<std::string, Shape>& shapes) {
+  return Planner(graph, node, shapes).take();
 }
 
 }  // namespace aap

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "model/float_kernels.h"
@@ -33,5 +35,13 @@ struct FloatPlan {
 
 // Points into the graph's constants, which must outlive the plan unchanged.
 FloatPlan make_float_plan(const Graph& graph, const Shape& input);
+
+// The plan of one node of the graph alone; `shapes` holds those of its inputs and output.
+FloatPlan make_node_plan(const Graph& graph, const Node& node,
+                         const std::map<std::string, Shape>& shapes);
+
+// Calls work(i, scratch) for i in 0..count-1 on up to `threads` threads; the first exception of a
+// thread ends the loop and is thrown again.
+void parallel_for(int64_t count, int threads, const std::function<void(int64_t, Scratch&)>& work);
 
 }  // namespace aap

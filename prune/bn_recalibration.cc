@@ -71,7 +71,10 @@ class Recalibrator {
       for (size_t j = first; j <= i; ++j) {
         const Node& bn = graph_.nodes[j];
         if (bn.op != "BatchNormalization") continue;
-        update(bn, moments_of(evaluate(input, value, first, j, bn.inputs.at(0))));
+        const double shift =
+            update_batch_norm(graph_, bn, evaluate(input, value, first, j, bn.inputs.at(0)));
+        report_.largest_shift = std::max(report_.largest_shift, shift);
+        ++report_.layers;
       }
       if (i == last_bn) break;
       value = evaluate(input, value, first, i + 1, node.outputs[0]);
@@ -119,29 +122,30 @@ class Recalibrator {
     return FloatExecutor(part).run(value, threads_);
   }
 
-  void update(const Node& node, const Moments& moments) {
-    std::vector<float>& mean = graph_.float_constant(node.inputs[3]).data;
-    std::vector<float>& variance = graph_.float_constant(node.inputs[4]).data;
-    if (mean.size() != moments.mean.size() || variance.size() != mean.size()) {
-      throw_input("layer '{}': BatchNormalization has {} means for {} channels", node.name,
-                  mean.size(), moments.mean.size());
-    }
-    for (size_t c = 0; c < mean.size(); ++c) {
-      const double sigma = std::sqrt(std::max(static_cast<double>(variance[c]), 1e-12));
-      report_.largest_shift =
-          std::max(report_.largest_shift, std::fabs(moments.mean[c] - mean[c]) / sigma);
-    }
-    mean = moments.mean;
-    variance = moments.variance;
-    ++report_.layers;
-  }
-
   Graph& graph_;
   int threads_;
   RecalibrationReport report_;
 };
 
 }  // namespace
+
+double update_batch_norm(Graph& graph, const Node& node, const FloatTensor& x) {
+  const Moments moments = moments_of(x);
+  std::vector<float>& mean = graph.float_constant(node.inputs.at(3)).data;
+  std::vector<float>& variance = graph.float_constant(node.inputs.at(4)).data;
+  if (mean.size() != moments.mean.size() || variance.size() != mean.size()) {
+    throw_input("layer '{}': BatchNormalization has {} means for {} channels", node.name,
+                mean.size(), moments.mean.size());
+  }
+  double shift = 0.0;
+  for (size_t c = 0; c < mean.size(); ++c) {
+    const double sigma = std::sqrt(std::max(static_cast<double>(variance[c]), 1e-12));
+    shift = std::max(shift, std::fabs(moments.mean[c] - mean[c]) / sigma);
+  }
+  mean = moments.mean;
+  variance = moments.variance;
+  return shift;
+}
 
 RecalibrationReport recalibrate_batch_norm(Graph& graph, const FloatTensor& images, int threads) {
   if (images.shape.size() != 4 || images.size() == 0) {

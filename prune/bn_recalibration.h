@@ -24,4 +24,7 @@ struct RecalibrationReport {
 RecalibrationReport recalibrate_batch_norm(Graph& graph, const FloatTensor& images,
                                            int threads = 1);
 
+// The same for one node whose input over all images is `x` [N, C, ...]. Returns the largest shift.
+double update_batch_norm(Graph& graph, const Node& node, const FloatTensor& x);
+
 }  // namespace aap

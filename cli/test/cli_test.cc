@@ -170,7 +170,7 @@ BOOST_AUTO_TEST_CASE(damaged_programs_are_refused) {
 BOOST_AUTO_TEST_CASE(bad_configurations_are_refused) {
   const std::string good = read_file("configs/board.yaml"), bad = files().folder / "bad.yaml", out = files().folder / "never.aap";
   for (const auto& [text, part] : {std::pair<std::string, std::string>{good + "group: 16\n", "twice"},
-                                   {good + "colour: red\n", "colour"}, {good.substr(0, good.find("requantisers:")), "missing"},
+                                   {good + "colour: red\n", "colour"}, {good.substr(0, good.find('\n', good.size() / 2) + 1), "missing"},
                                    {"\x01\x02", "bad.yaml"}, {"a: [", "bad.yaml"}}) {
     write_bytes(bad, text);
     refuses("compile " + files().int8 + " --config " + bad + " -o " + out, part);
@@ -212,4 +212,21 @@ BOOST_AUTO_TEST_CASE(a_program_of_another_network_is_a_mismatch) {
   const Output o = aap("run " + files().program + " --engine model --network " + other);
   BOOST_TEST(o.code == 1);
   BOOST_TEST(o.err.find("expected") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(inputs_of_others_are_checked) {
+  const std::string run = "run " + files().int8 + " --engine golden --images 1 ";
+  refuses(run + "--data nowhere.bin", "nowhere.bin: no such file");
+  refuses(run + "--data README.md", "README.md: has ");
+  refuses(run + "--subset 5", "--subset: '5' is not FIRST:COUNT");
+  refuses(run + "--subset 9999:2", "there are 10000");
+  refuses(run + "--input-mean 0.5,0.5 --input-std 1", "a mean for 2 channels, the images have 1");
+  refuses(run + "--input-mean nan --input-std 1", "is not a finite number");
+  refuses(run + "--expected README.md", "README.md: is not an npy file");
+  const std::string file = files().folder / "y.npy";
+  BOOST_TEST(aap(run + "--outputs " + file).code == 0);
+  const Output o = aap(run + "--expected " + file + " --json");
+  BOOST_TEST(o.code == 0);
+  BOOST_TEST(nlohmann::json::parse(o.out).at("values_compared") == 10);
+  BOOST_TEST(nlohmann::json::parse(o.out).at("values_different") == 0);
 }

@@ -23,7 +23,12 @@ class QdqGraph {
     for (int64_t i = 0; i < layers; ++i) a = layer(a);
     if (a.shape.size() == 2 && r().chance(25)) return softmax(a);
     if (a.shape.size() == 4 && r().chance(15)) a = channels_last(a);
-    return b_.finish(a, r().chance(60), domain_);
+    // MaxPool alone would leave nothing that states a scale.
+    const auto& nodes = b_.graph().nodes;
+    const bool stated = std::any_of(nodes.begin(), nodes.end(), [](const Node& n) {
+      return n.op == "QuantizeLinear" || n.op == "DequantizeLinear";
+    });
+    return b_.finish(a, !stated || r().chance(60), domain_);
   }
 
  private:
