@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "cli/cli.h"
+#include "cli/layer_table.h"
 #include "compile/program.h"
 #include "cyclemodel/cyclemodel.h"
 #include "golden/golden.h"
@@ -149,31 +150,6 @@ int run_golden(const RunArguments& a) {
   return kOk;
 }
 
-Json layer_json(const ProgramLayer& l, const Program& p, uint64_t cycles, int multipliers) {
-  const double use = cycles > 0 ? static_cast<double>(l.macs_kept) / (static_cast<double>(cycles) * multipliers) : 0;
-  const double steady = l.array_cycles > 0 ? static_cast<double>(l.macs_kept) / (static_cast<double>(l.array_cycles) * multipliers) : 0;
-  return {{"name", l.name}, {"op", l.op}, {"map", l.output < 0 ? "" : p.maps.at(static_cast<size_t>(l.output)).name},
-          {"in_channels", l.in_channels}, {"out_channels", l.out_channels}, {"out_height", l.out_height},
-          {"out_width", l.out_width}, {"kernel_h", l.kernel_h}, {"kernel_w", l.kernel_w},
-          {"keep", l.keep}, {"group", l.group}, {"macs_dense", l.macs_dense}, {"macs_kept", l.macs_kept},
-          {"cycles", cycles}, {"array_cycles", l.array_cycles}, {"ideal_cycles", l.ideal_cycles},
-          {"mac_use", use}, {"mac_use_array", steady}, {"weight_bytes", l.weight_bytes},
-          {"index_bytes", l.index_bytes}, {"read_bytes", l.read_bytes}, {"write_bytes", l.write_bytes}};
-}
-
-void print_layers(const Json& layers) {
-  fmt::print("{:<26} {:<16} {:>14} {:>7} {:>9} {:>9} {:>8} {:>8} {:>7} {:>8} {:>8}\n", "layer", "op", "out CxHxW",
-             "K of G", "MAC dense", "kept", "cycles", "ideal", "MAC use", "weight B", "index B");
-  for (const Json& l : layers) {
-    fmt::print("{:<26} {:<16} {:>14} {:>7} {:>9} {:>9} {:>8} {:>8} {:>6.1f}% {:>8} {:>8}\n", l["name"].get<std::string>(),
-               l["op"].get<std::string>(),
-               fmt::format("{}x{}x{}", l["out_channels"].get<int64_t>(), l["out_height"].get<int64_t>(), l["out_width"].get<int64_t>()),
-               fmt::format("{}/{}", l["keep"].get<int>(), l["group"].get<int>()), l["macs_dense"].get<int64_t>(),
-               l["macs_kept"].get<int64_t>(), l["cycles"].get<uint64_t>(), l["ideal_cycles"].get<int64_t>(),
-               100 * l["mac_use"].get<double>(), l["weight_bytes"].get<int64_t>(), l["index_bytes"].get<int64_t>());
-  }
-}
-
 int64_t kept_macs(const Program& p) {
   int64_t macs = 0;
   for (const ProgramLayer& l : p.layers) macs += l.macs_kept;
@@ -203,11 +179,7 @@ int run_model(const RunArguments& a) {
   const Dataset data = a.data.load();
   const int64_t n = image_count(a, data, 1);
   ProgressLine progress("cycle model images");
-  ModelOptions options;
-  options.read_latency = a.session.memory.read_latency;
-  options.write_latency = a.session.memory.write_latency;
-  options.cycles_per_beat = a.session.memory.cycles_per_beat;
-  options.shared_bandwidth = a.session.memory.shared_bandwidth;
+  const ModelOptions options = verif::model_options(a.session.memory);
   uint64_t values = 0, mismatches = 0, cycles = 0;
   int64_t correct = 0;
   Json layers = Json::array();
@@ -248,7 +220,7 @@ int run_model(const RunArguments& a) {
       uint64_t before = 0;
       for (size_t k = 0; k < l.program.layers.size(); ++k) {
         const uint64_t end = std::max(before, r.layers.at(k).written);
-        layers.push_back(layer_json(l.program.layers[k], l.program, end - before, l.config.multipliers()));
+        layers.push_back(layer_json(l.program.layers[k], l.program, l.config, options, end - before, &r.layers.at(k).counts));
         before = end;
       }
     }
@@ -284,10 +256,11 @@ int run_rtl(RunArguments& a) {
   a.session.seed = a.seed;
   a.session.memory.seed = a.seed;
   verif::ModelOf compare;
+  std::vector<CycleCounts> counts;  // per layer: RTL has them only in sum, and the model's sums are compared with those
   if (a.compare_model) {
     if (!verif::model_applies(a.session.memory)) throw_input("--compare-model: the cycle model knows no --stall-percent; legal is 0");
     compare = [&](const verif::JobResult& job, const verif::BusRecord& bus) {
-      return verif::compare_with_model(l.program, l.config, a.session.memory, job, &bus);
+      return verif::compare_with_model(l.program, l.config, a.session.memory, job, &bus, &counts);
     };
   }
   ProgressLine progress("RTL images");
@@ -313,7 +286,8 @@ int run_rtl(RunArguments& a) {
   j["kcycles_per_second"] = e.kcycles_per_second();
   j["layers"] = Json::array();
   for (size_t k = 0; k < l.program.layers.size(); ++k) {
-    j["layers"].push_back(layer_json(l.program.layers[k], l.program, e.layers.at(k).cycles, l.config.multipliers()));
+    j["layers"].push_back(layer_json(l.program.layers[k], l.program, l.config, verif::model_options(a.session.memory),
+                                     e.layers.at(k).cycles, counts.empty() ? nullptr : &counts.at(k)));
   }
   if (a.compare_model) j["model_difference"] = e.model_difference;
   const std::string difference =

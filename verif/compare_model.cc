@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <tuple>
 
-#include "cyclemodel/cyclemodel.h"
-
 namespace aap::verif {
 namespace {
 
@@ -35,16 +33,21 @@ std::string text_of(const std::vector<BusEvent>& events, size_t i) {
 
 }  // namespace
 
-bool model_applies(const MemoryOptions& memory) { return memory.stall_percent == 0; }
-
-std::string compare_with_model(const Program& program, const Config& config, const MemoryOptions& memory, const JobResult& job,
-                               const BusRecord* bus) {
+ModelOptions model_options(const MemoryOptions& memory) {
   ModelOptions options;
-  options.values = false;
   options.read_latency = memory.read_latency;
   options.write_latency = memory.write_latency;
   options.cycles_per_beat = memory.cycles_per_beat;
   options.shared_bandwidth = memory.shared_bandwidth;
+  return options;
+}
+
+bool model_applies(const MemoryOptions& memory) { return memory.stall_percent == 0; }
+
+std::string compare_with_model(const Program& program, const Config& config, const MemoryOptions& memory, const JobResult& job,
+                               const BusRecord* bus, std::vector<CycleCounts>* layers) {
+  ModelOptions options = model_options(memory);
+  options.values = false;
   std::vector<BusEvent> have;
   if (bus != nullptr) {
     options.on_bus = [&](const aap::BusEvent& e) {
@@ -56,6 +59,9 @@ std::string compare_with_model(const Program& program, const Config& config, con
   const ModelResult model = run_model(program, config, bytes, options);
   if (!model.ok()) return fmt::format("cycle model stops: {}", model.error_text);
 
+  if (layers != nullptr) {
+    for (size_t i = 0; i < program.layers.size(); ++i) layers->push_back(model.layers.at(i).counts);
+  }
   std::string text;
   const auto differs = [&](const std::string& what, uint64_t rtl, uint64_t predicted) {
     if (rtl == predicted) return;

@@ -63,6 +63,10 @@ int main(int argc, char** argv) {
         fmt::print(stderr, "{}: {}\n", c.name, comparison.first ? comparison.first->to_string() : isa::to_string(job.error));
         return 1;
       }
+      if (model.cycles != job.cycles) {
+        fmt::print(stderr, "{}: {} cycles, the cycle model has {}\n", c.name, job.cycles, model.cycles);
+        return 1;
+      }
     }
     fmt::print("{}\n", result.dump(2));
     return 0;
