@@ -206,6 +206,29 @@ BOOST_AUTO_TEST_CASE(json_is_json_and_stdout_is_only_that) {
   BOOST_TEST(aap("dump " + files().program).out.find("EXEC") != std::string::npos);
 }
 
+// The pruned and the dense reference network: RTL and cycle model have the same cycles, counters, layers and bus events.
+BOOST_AUTO_TEST_CASE(the_cycle_model_is_exact_on_the_reference_network) {
+  const std::string int8 = files().folder / "dense_int8.onnx", dense = files().folder / "dense.aap";
+  BOOST_REQUIRE(aap("quantize " + kFloat + " --images 32 -o " + int8).code == 0);
+  BOOST_REQUIRE(aap("compile " + int8 + " --dense -o " + dense).code == 0);
+  const std::pair<std::string, std::string> programs[] = {{files().program, files().int8}, {dense, int8}};
+  for (const auto& [program, network] : programs) {
+    for (const std::string memory : {"", " --shared-bandwidth --read-latency 77 --write-latency 5", " --read-latency 1 --cycles-per-beat 2"}) {
+      const std::string arguments = "run " + program + " --network " + network + memory + " --json --engine ";
+      const Output rtl = aap(arguments + "rtl --compare-model"), model = aap(arguments + "model");
+      BOOST_REQUIRE_MESSAGE(rtl.code == 0, rtl.err << "; repeat with: build/bin/aap run PROGRAM --engine rtl --compare-model" << memory);
+      const auto r = nlohmann::json::parse(rtl.out), m = nlohmann::json::parse(model.out);
+      BOOST_TEST((r["model_difference"] == ""));
+      for (const char* key : {"cycles", "exec_cycles", "stall_weights", "stall_activations", "stall_output", "stall_requant",
+                              "stall_imbalance", "stall_tokens", "stall_empty"}) {
+        BOOST_TEST((r[key] == m[key]), key);
+      }
+      BOOST_TEST((r["layers"] == m["layers"]));
+    }
+  }
+  refuses("run " + dense + " --network " + int8 + " --engine rtl --compare-model --stall-percent 5", "--stall-percent");
+}
+
 BOOST_AUTO_TEST_CASE(a_program_of_another_network_is_a_mismatch) {
   const std::string other = files().folder / "other.onnx";
   BOOST_REQUIRE(aap("quantize " + kFloat + " --images 32 -o " + other).code == 0);
