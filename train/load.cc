@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "model/error.h"
+#include "train/torch_bench.h"
 
 namespace aap {
 namespace {
@@ -27,38 +28,67 @@ std::vector<fs::path> candidates() {
   return {bin.parent_path() / "lib" / kPlugin, bin / kPlugin};
 }
 
-const TrainerApi& open_plugin() {
-  // libgomp reads this once, when libtorch loads it; spinning threads starve small machines.
-  setenv("OMP_WAIT_POLICY", "passive", 0);
-  std::string looked;
-  for (const fs::path& path : candidates()) {
-    looked += (looked.empty() ? "" : ", ") + path.string();
-    std::error_code error;
-    if (!fs::exists(path, error)) continue;
-    void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (handle == nullptr) throw_input("{}: cannot load the trainer: {}", path.string(), dlerror());
-    using Entry = const TrainerApi* (*)();
-    const auto entry = reinterpret_cast<Entry>(dlsym(handle, kTrainerSymbol));
-    if (entry == nullptr) throw_input("{}: has no {}", path.string(), kTrainerSymbol);
-    const TrainerApi* api = entry();
-    if (api->version != kTrainerApiVersion) {
-      throw_input("{}: trainer interface {}, this program needs {}; rebuild", path.string(),
-                  api->version, kTrainerApiVersion);
+struct Plugin {
+  void* handle = nullptr;  // nullptr: not there
+  std::string path;        // of the plugin, or where it was looked for
+};
+
+// Opened once; stays open until the program ends.
+const Plugin& plugin() {
+  static const Plugin opened = [] {
+    // libgomp reads this once, when libtorch loads it; spinning threads starve small machines.
+    setenv("OMP_WAIT_POLICY", "passive", 0);
+    Plugin p;
+    for (const fs::path& path : candidates()) {
+      std::error_code error;
+      if (!fs::exists(path, error)) {
+        p.path += (p.path.empty() ? "" : ", ") + path.string();
+        continue;
+      }
+      p.path = path.string();
+      p.handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+      if (p.handle == nullptr) throw_input("{}: cannot load the trainer: {}", p.path, dlerror());
+      break;
     }
-    return *api;
-  }
-  throw_input(
-      "{} not found (looked for {}): training needs libtorch; install libtorch-dev and rebuild "
-      "with "
+    return p;
+  }();
+  return opened;
+}
+
+std::string missing() {
+  return fmt::format(
+      "{} not found (looked for {}): training needs libtorch; install libtorch-dev and rebuild with "
       "-DAAP_TRAIN=ON",
-      kPlugin, looked);
+      kPlugin, plugin().path);
+}
+
+// An interface of the plugin, whose first member is its version.
+template <typename Api>
+const Api& interface_of(const char* symbol, uint32_t version) {
+  using Entry = const Api* (*)();
+  const auto entry = reinterpret_cast<Entry>(dlsym(plugin().handle, symbol));
+  if (entry == nullptr) throw_input("{}: has no {}", plugin().path, symbol);
+  const Api* api = entry();
+  if (api->version != version) {
+    throw_input("{}: trainer interface {}, this program needs {}; rebuild", plugin().path,
+                api->version, version);
+  }
+  return *api;
 }
 
 }  // namespace
 
 const TrainerApi& load_trainer() {
-  static const TrainerApi& api = open_plugin();
-  return api;
+  if (plugin().handle == nullptr) throw InputError(missing());
+  return interface_of<TrainerApi>(kTrainerSymbol, kTrainerApiVersion);
+}
+
+const TorchBenchApi* load_torch_bench(std::string& why) {
+  if (plugin().handle == nullptr) {
+    why = missing();
+    return nullptr;
+  }
+  return &interface_of<TorchBenchApi>(kTorchBenchSymbol, kTorchBenchVersion);
 }
 
 TrainResult train(const TrainOptions& options, const TrainCallback& progress) {
