@@ -48,11 +48,15 @@ std::optional<Shape> image_before(const Graph& graph, const std::map<std::string
                                   std::string value, int64_t features) {
   for (const Node* node = producer_of(graph, value); node != nullptr;
        node = producer_of(graph, value)) {
+    // Channels that lie last are neighbours in the features, too: no other view is needed.
+    if (node->attr_int("channels_last", 0) != 0) return std::nullopt;
     value = data_input(*node);
     if (keeps_shape(*node)) continue;
     if (node->op != "Flatten" && node->op != "Reshape") return std::nullopt;
     const auto found = shapes.find(value);
     if (found == shapes.end()) return std::nullopt;
+    const Node* maker = producer_of(graph, value);
+    if (maker != nullptr && maker->attr_int("channels_last", 0) != 0) return std::nullopt;
     const Shape& s = found->second;
     if (s.size() == 4 && s[1] * s[2] * s[3] == features) return Shape{s[1], s[2], s[3]};
   }

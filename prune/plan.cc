@@ -257,6 +257,7 @@ Recipe recipe_of(const PruneOptions& options) {
   recipe.seed = options.seed;
   recipe.defaults.method = options.method;
   recipe.defaults.keep = options.keep;
+  if (options.method == PruneRule::kNOfM) recipe.defaults.of = options.group;
   recipe.defaults.share = options.share;
   recipe.defaults.score = options.score;
   if (options.prune_first_layer) {
