@@ -19,7 +19,8 @@ std::optional<QuantisedCheck> check_quantised(const std::string& file) {
   QuantisedCheck check;
   check.certificate = certify(graph, import_quantised(graph));
   check.pruned = std::any_of(graph.metadata.begin(), graph.metadata.end(), [](const auto& entry) {
-    return entry.first == "aap.group" || entry.first.rfind("aap.keep.", 0) == 0;
+    return entry.first == "aap.group" || entry.first.rfind("aap.keep.", 0) == 0 ||
+           entry.first.rfind("aap.n_of_m.", 0) == 0;
   });
   return check;
 }

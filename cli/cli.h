@@ -21,6 +21,7 @@ using Action = std::function<int()>;
 
 void add_train(CLI::App& app, Action& action);
 void add_prune(CLI::App& app, Action& action);
+void add_recipe(CLI::App& app, Action& action);
 void add_check(CLI::App& app, Action& action);
 void add_quantize(CLI::App& app, Action& action);
 void add_compile(CLI::App& app, Action& action);
@@ -28,6 +29,7 @@ void add_fit(CLI::App& app, Action& action);
 void add_run(CLI::App& app, Action& action);
 void add_dump(CLI::App& app, Action& action);
 void add_report(CLI::App& app, Action& action);
+void add_bench(CLI::App& app, Action& action);
 
 // Options that several subcommands share.
 struct DataOptions {

@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
   cli::Action action;
   cli::add_train(app, action);
   cli::add_prune(app, action);
+  cli::add_recipe(app, action);
   cli::add_check(app, action);
   cli::add_quantize(app, action);
   cli::add_compile(app, action);
@@ -29,6 +30,7 @@ int main(int argc, char** argv) {
   cli::add_run(app, action);
   cli::add_dump(app, action);
   cli::add_report(app, action);
+  cli::add_bench(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& e) {

@@ -1,34 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "prune/prune.h"
+
 #include <fmt/format.h>
 
 #include <memory>
 #include <optional>
 
-#include "cli/certify.h"
 #include "cli/cli.h"
-#include "compile/program.h"
+#include "cli/cycles.h"
 #include "model/graph.h"
 #include "prune/bn_recalibration.h"
-#include "prune/check.h"
-#include "prune/prune.h"
 
 namespace aap::cli {
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 struct PruneArguments {
-  std::string input, output, method = "aap";
+  std::string input, output, recipe, config, method = "aap";
   PruneOptions options;
   std::vector<std::string> keep_of;
-  int64_t recalibrate = 0;
+  int64_t recalibrate = 0, calibration_images = 256;
   bool plan_only = false, json = false;
   int threads = default_threads();
   DataOptions data;
 };
 
+const std::map<std::string, PruneRule> kMethods = {{"aap", PruneRule::kAap},
+                                                   {"n_of_m", PruneRule::kNOfM},
+                                                   {"unconstrained", PruneRule::kUnconstrained},
+                                                   {"global", PruneRule::kGlobal},
+                                                   {"random", PruneRule::kRandom}};
+
 std::string shape_text(const Shape& shape) { return fmt::format("{}", fmt::join(shape, "x")); }
 
-int run_prune(PruneArguments& a) {
-  a.options.method = a.method == "aap" ? PruneRule::kAap : PruneRule::kUnconstrained;
+void take_keep_of(PruneArguments& a) {
   for (const std::string& text : a.keep_of) {
     const size_t equals = text.rfind('=');
     const std::string digits = equals == std::string::npos ? "" : text.substr(equals + 1);
@@ -37,40 +43,119 @@ int run_prune(PruneArguments& a) {
     }
     a.options.keep_of[text.substr(0, equals)] = std::stoi(digits);
   }
+}
+
+// The first images of the data set, preprocessed as the network says or the options.
+FloatTensor images_for(const Graph& graph, const DataOptions& options, int64_t count) {
+  const Dataset data = options.load();
+  return data.batch(0, std::min(count, data.count()), preprocessing_of(graph.metadata, graph.name));
+}
+
+Scorers scorers_for(const Graph& graph, const std::vector<LayerPlan>& layers, const PruneArguments& a) {
+  Scorers scorers;
+  for (const LayerPlan& l : layers) {
+    if (l.score != "wanda" || l.rule == PruneRule::kDense || scorers.count("wanda") != 0) continue;
+    scorers["wanda"] = wanda_scorer(images_for(graph, a.data, a.calibration_images), a.threads);
+  }
+  return scorers;
+}
+
+// Non-zero weights of every layer as they are now.
+void recount(const Graph& graph, std::vector<LayerPlan>& layers) {
+  for (LayerPlan& l : layers) {
+    if (l.weight.empty()) continue;
+    const std::vector<float> values = layer_weights(graph, l);
+    l.kept = std::count_if(values.begin(), values.end(), [](float v) { return v != 0.0F; });
+  }
+}
+
+struct Costs {
+  ExpectedCycles pruned, dense;
+};
+
+Json plan_json(const std::vector<LayerPlan>& layers, const std::optional<Costs>& costs) {
+  Json rows = Json::array();
+  for (const LayerPlan& l : layers) {
+    Json row = {{"name", l.name}, {"op", l.op}, {"type", to_string(l.type)}, {"shape", l.shape},
+                {"rule", to_string(l.rule)}, {"reason", l.reason}, {"keep", l.keep}, {"group", l.group},
+                {"share", l.share}, {"score", l.score}, {"weights", l.weights}, {"kept", l.kept}};
+    if (costs) {
+      const auto cycles = costs->pruned.of_layer.find(l.name);
+      row["cycles"] = cycles == costs->pruned.of_layer.end() ? Json(nullptr) : Json(cycles->second);
+      const auto dense = costs->dense.of_layer.find(l.name);
+      row["dense_cycles"] = dense == costs->dense.of_layer.end() ? Json(nullptr) : Json(dense->second);
+    }
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+void print_plan(const Json& rows, bool cycles) {
+  const auto count = [](const Json& v) { return v.is_null() ? std::string("-") : fmt::format("{}", v.get<uint64_t>()); };
+  fmt::print("{:<28} {:<16} {:>14} {:>8} {:>9} {:>9} {}{}\n", "layer", "type", "shape", "K of G", "weights", "kept",
+             cycles ? fmt::format("{:>9} {:>9} ", "cycles", "dense") : " ", "rule and reason");
+  for (const Json& l : rows) {
+    fmt::print("{:<28} {:<16} {:>14} {:>8} {:>9} {:>9} {}{}: {}\n", l["name"].get<std::string>(),
+               l["type"].get<std::string>(), shape_text(l["shape"].get<Shape>()),
+               fmt::format("{}/{}", l["keep"].get<int>(), l["group"].get<int>()), l["weights"].get<int64_t>(),
+               l["kept"].get<int64_t>(),
+               cycles ? fmt::format("{:>9} {:>9}  ", count(l["cycles"]), count(l["dense_cycles"])) : " ",
+               l["rule"].get<std::string>(), l["reason"].get<std::string>());
+  }
+}
+
+int run_prune(PruneArguments& a) {
+  a.options.method = kMethods.at(a.method);
+  take_keep_of(a);
   if (!a.plan_only && a.output.empty()) throw_input("--output is missing (or give --plan)");
+  if (!a.config.empty() && !a.plan_only) throw_input("--config goes with --plan, whose cycles it gives");
   Graph graph = read_onnx(a.input);
-  const std::vector<LayerPlan> layers = in_file(a.input, [&] { return plan(graph, a.options); });
-  nlohmann::ordered_json j = {{"input", a.input}, {"method", a.method}, {"group", a.options.group}, {"keep", a.options.keep}};
+  if (a.recalibrate > 0 && is_quantised(graph)) {
+    throw_input("{}: --recalibrate needs a float network, this one is quantised", a.input);
+  }
+  std::vector<LayerPlan> layers =
+      in_file(a.input, [&] { return a.recipe.empty() ? plan(graph, a.options) : plan_recipe(graph, load_recipe(a.recipe)); });
+  Json j = {{"input", a.input}};
+  if (a.recipe.empty()) {
+    j.update({{"method", a.method}, {"group", a.options.group}, {"keep", a.options.keep}});
+  } else {
+    j["recipe"] = a.recipe;
+  }
+  std::optional<Costs> costs;
+  if (!a.plan_only || !a.config.empty()) {
+    in_file(a.input, [&] { prune(graph, layers, scorers_for(graph, layers, a)); });
+    recount(graph, layers);
+    if (a.recalibrate > 0) {
+      const FloatTensor images = images_for(graph, a.data, a.recalibrate);
+      const RecalibrationReport r = in_file(a.input, [&] { return recalibrate_batch_norm(graph, images, a.threads); });
+      j["recalibrated_layers"] = r.layers;
+      if (!a.json) fmt::print("batch norm re-calibrated: {} layers on {} images\n", r.layers, images.shape[0]);
+    }
+  }
+  if (!a.config.empty()) {
+    const Config config = load_config(a.config);
+    costs = Costs{expected_cycles(graph, config), expected_cycles(graph, config, true)};
+    j["config"] = config.name;
+    j["cycles"] = costs->pruned.total;
+    j["dense_cycles"] = costs->dense.total;
+  }
   int64_t weights = 0, kept = 0;
   for (const LayerPlan& l : layers) {
     weights += l.weights;
     kept += l.kept;
-    j["layers"].push_back({{"name", l.name}, {"op", l.op}, {"shape", l.shape}, {"rule", to_string(l.rule)},
-                           {"reason", l.reason}, {"keep", l.keep}, {"group", l.group},
-                           {"weights", l.weights}, {"kept", l.kept}});
   }
+  j["layers"] = plan_json(layers, costs);
   j["weights"] = weights;
   j["kept"] = kept;
   if (!a.json) {
-    fmt::print("{:<28} {:<8} {:>14} {:>8} {:>9} {:>9}  {}\n", "layer", "op", "shape", "K of G", "weights", "kept", "rule and reason");
-    for (const LayerPlan& l : layers) {
-      fmt::print("{:<28} {:<8} {:>14} {:>8} {:>9} {:>9}  {}{}{}\n", l.name, l.op, shape_text(l.shape),
-                 fmt::format("{}/{}", l.keep, l.group), l.weights, l.kept, to_string(l.rule),
-                 l.reason.empty() ? "" : ": ", l.reason);
-    }
+    print_plan(j["layers"], costs.has_value());
     fmt::print("{} of {} weights kept\n", kept, weights);
+    if (costs) {
+      fmt::print("{} cycles per image on configuration {}, {} with all weights\n", costs->pruned.total,
+                 j["config"].get<std::string>(), costs->dense.total);
+    }
   }
   if (!a.plan_only) {
-    in_file(a.input, [&] { prune(graph, layers); });
-    if (a.recalibrate > 0) {
-      const Dataset data = a.data.load();
-      const int64_t n = std::min(a.recalibrate, data.count());
-      const RecalibrationReport r = in_file(a.input, [&] {
-        return recalibrate_batch_norm(graph, data.batch(0, n, preprocessing_of(graph.metadata, graph.name)), a.threads);
-      });
-      j["recalibrated_layers"] = r.layers;
-      if (!a.json) fmt::print("batch norm re-calibrated: {} layers on {} images\n", r.layers, n);
-    }
     write_onnx(graph, a.output);
     j["output"] = a.output;
   }
@@ -78,62 +163,37 @@ int run_prune(PruneArguments& a) {
   return kOk;
 }
 
-int run_check(const std::string& file, bool json, bool require_exact) {
-  if (is_program_file(file)) {
-    const Program p = read_program(file);
-    if (json) {
-      print_json({{"file", file}, {"kind", "program"}, {"config", p.config_name}, {"ok", true}});
-    } else {
-      fmt::print("{}: program for {} (configuration {}), checksum good\n", file, p.network, p.config_name);
-    }
-    return kOk;
-  }
-  const std::optional<QuantisedCheck> quantised = check_quantised(file);
-  const bool pruned = !quantised || quantised->pruned;  // a float network must have something to prove
-  const CheckReport report = pruned ? check_pruned_file(file) : CheckReport{};
-  const bool certified = !require_exact || (quantised && quantised->certificate.exact());
-  if (json) {
-    nlohmann::ordered_json j = {{"file", file}, {"kind", "onnx"}, {"ok", report.ok() && certified}};
-    j["layers"] = nlohmann::ordered_json::array();
-    for (const CheckedLayer& l : report.layers) {
-      j["layers"].push_back({{"name", l.node}, {"tensor", l.tensor}, {"keep", l.keep}, {"group", l.group},
-                             {"groups", l.groups}, {"groups_below", l.groups_below}, {"most", l.most},
-                             {"weights", l.weights}, {"nonzero", l.nonzero}});
-    }
-    if (!report.ok()) j["violation"] = report.violation->message();
-    if (quantised) j["certificate"] = certificate_json(quantised->certificate);
-    print_json(j);
-  } else {
-    for (const CheckedLayer& l : report.layers) {
-      fmt::print("{:<28} keep {} of {}: {} groups, at most {} non-zero, {} groups with fewer than {}\n", l.node,
-                 l.keep, l.group, l.groups, l.most, l.groups_below, l.keep);
-    }
-    if (pruned) fmt::print("{}: {}\n", file, report.ok() ? "every group holds" : report.violation->message());
-    if (quantised) print_certificate(quantised->certificate);
-  }
-  if (require_exact && !quantised) throw_input("{}: is a float network; --exact is for quantised ones", file);
-  return report.ok() && certified ? kOk : kMismatch;
-}
-
 }  // namespace
 
 void add_prune(CLI::App& app, Action& action) {
-  auto* sub = app.add_subcommand("prune", "Keep K of every G weights of each layer");
-  sub->footer("Examples:\n  aap prune net.onnx --keep 4 --group 16 --plan\n"
+  auto* sub = app.add_subcommand("prune", "Keep K of every G weights of each layer, float or quantised");
+  sub->footer("Examples:\n  aap prune net.onnx --keep 4 --group 16 --plan --config configs/board.yaml\n"
               "  aap prune net.onnx --keep 4 --group 16 --recalibrate 512 -o pruned.onnx\n"
+              "  aap recipe net.onnx -o recipe.yaml; aap prune net.onnx --recipe recipe.yaml -o pruned.onnx\n"
               "  aap prune net.onnx --method unconstrained --keep 4 -o rival.onnx");
   auto a = std::make_shared<PruneArguments>();
-  sub->add_option("input", a->input, "float ONNX file")->required();
+  sub->add_option("input", a->input, "ONNX file: float, QDQ or QLinear")->required();
   sub->add_option("-o,--output", a->output, "ONNX file to write");
-  sub->add_option("--keep", a->options.keep, "K")->capture_default_str();
-  sub->add_option("--group", a->options.group, "G")->capture_default_str();
-  sub->add_option("--method", a->method, "aap, or unconstrained magnitude at the same count per layer")
-      ->check(CLI::IsMember({"aap", "unconstrained"}))->capture_default_str();
-  sub->add_option("--keep-of", a->keep_of, "NODE=K for one layer; may be repeated");
-  sub->add_option("--fc-keep", a->options.fully_connected_keep, "K of fully connected layers, 0 is --keep")->capture_default_str();
-  sub->add_flag("--prune-first", a->options.prune_first_layer, "prune the first layer too");
+  auto* recipe = sub->add_option("--recipe", a->recipe, "YAML rules for types and names of layers, instead of the options below");
+  for (auto* option :
+       {sub->add_option("--keep", a->options.keep, "K (N of n_of_m)")->capture_default_str(),
+        sub->add_option("--group", a->options.group, "G (M of n_of_m), 1..32")->capture_default_str(),
+        sub->add_option("--method", a->method, "aap; n_of_m consecutive inputs; unconstrained magnitude at the same count per layer; global: over all layers; random")
+            ->check(CLI::IsMember({"aap", "n_of_m", "unconstrained", "global", "random"}))->capture_default_str(),
+        sub->add_option("--share", a->options.share, "neighbouring output channels that keep the same input channels")->capture_default_str(),
+        sub->add_option("--score", a->options.score, "what a weight is worth")
+            ->check(CLI::IsMember({"magnitude", "wanda"}))->capture_default_str(),
+        sub->add_option("--seed", a->options.seed, "32-bit, of method random")->capture_default_str(),
+        sub->add_option("--keep-of", a->keep_of, "NODE=K for one layer; may be repeated"),
+        sub->add_option("--fc-keep", a->options.fully_connected_keep, "K of fully connected layers, 0 is --keep")->capture_default_str(),
+        static_cast<CLI::Option*>(sub->add_flag("--prune-first", a->options.prune_first_layer, "prune the first layer too"))}) {
+    option->excludes(recipe);
+  }
+  sub->add_option("--calibration-images", a->calibration_images, "images that scores like wanda are taken over")
+      ->check(CLI::Range(int64_t{1}, int64_t{60000}))->capture_default_str();
   sub->add_option("--recalibrate", a->recalibrate, "training images for batch norm re-calibration, 0 is none")
       ->check(CLI::Range(int64_t{0}, int64_t{60000}))->capture_default_str();
+  sub->add_option("--config", a->config, "with --plan: configuration whose cycles are expected");
   sub->add_option("--threads", a->threads)->check(CLI::Range(1, 256))->capture_default_str();
   sub->add_flag("--plan", a->plan_only, "show the plan, write nothing");
   sub->add_flag("--json", a->json, "result as JSON");
@@ -141,18 +201,29 @@ void add_prune(CLI::App& app, Action& action) {
   sub->callback([a, &action] { action = [a] { return run_prune(*a); }; });
 }
 
-void add_check(CLI::App& app, Action& action) {
-  auto* sub = app.add_subcommand("check", "Prove K of G on a written ONNX file and certify its multipliers, or the checksum of a program");
-  sub->footer("Examples:\n  aap check pruned.onnx\n  aap check pruned_int8.onnx --exact\n"
-              "Exit code 1 names the first group that has too many weights. Of a quantised network it also says for\n"
-              "how many accumulator values of each channel fp32 ONNX runtimes give another result.");
-  auto file = std::make_shared<std::string>();
-  auto json = std::make_shared<bool>(false);
-  auto exact = std::make_shared<bool>(false);
-  sub->add_option("file", *file, "ONNX or program file")->required();
-  sub->add_flag("--json", *json, "result as JSON");
-  sub->add_flag("--exact", *exact, "exit code 1 when any value differs from fp32 ONNX runtimes");
-  sub->callback([=, &action] { action = [=] { return run_check(*file, *json, *exact); }; });
+void add_recipe(CLI::App& app, Action& action) {
+  auto* sub = app.add_subcommand("recipe", "Write a pruning recipe that names every layer, to be edited");
+  sub->footer("Example:\n  aap recipe net.onnx --keep 4 --group 16 -o recipe.yaml");
+  struct Arguments {
+    std::string input, output;
+    int group = 16, keep = 4;
+  };
+  auto a = std::make_shared<Arguments>();
+  sub->add_option("input", a->input, "ONNX file")->required();
+  sub->add_option("-o,--output", a->output, "YAML file to write; standard output without it");
+  sub->add_option("--keep", a->keep, "K")->capture_default_str();
+  sub->add_option("--group", a->group, "G, 1..32")->capture_default_str();
+  sub->callback([a, &action] {
+    action = [a] {
+      const std::string text = write_recipe(read_onnx(a->input), a->group, a->keep);
+      if (a->output.empty()) {
+        fmt::print("{}", text);
+      } else {
+        write_file(a->output, text);
+      }
+      return kOk;
+    };
+  });
 }
 
 }  // namespace aap::cli

@@ -78,7 +78,7 @@ Files& files() {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(help_has_examples) {
-  for (const char* sub : {"train", "prune", "check", "quantize", "compile", "fit", "run", "dump", "report"}) {
+  for (const char* sub : {"train", "prune", "recipe", "check", "bench", "quantize", "compile", "fit", "run", "dump", "report"}) {
     const Output o = aap(std::string(sub) + " --help");
     BOOST_TEST(o.code == 0);
     BOOST_TEST(o.out.find("Example") != std::string::npos, sub);
@@ -128,6 +128,84 @@ BOOST_AUTO_TEST_CASE(exact_networks_are_certified) {
   }
   BOOST_TEST(sum == j["certificate"]["differing"]);
   refuses("check --exact " + kFloat, "fashion_mnist.onnx");
+}
+
+BOOST_AUTO_TEST_CASE(a_written_recipe_prunes_like_the_options) {
+  const std::string recipe = files().folder / "recipe.yaml", out = files().folder / "by_recipe.onnx";
+  BOOST_REQUIRE(aap("recipe " + kFloat + " --keep 4 --group 16 -o " + recipe).code == 0);
+  BOOST_REQUIRE(aap("prune " + kFloat + " --recipe " + recipe + " -o " + out).code == 0);
+  BOOST_TEST((read_file(out) == read_file(files().pruned)));
+  BOOST_TEST(aap("recipe " + kFloat).out == read_file(recipe));
+  write_bytes(recipe, read_file(recipe) + "  - {name: nowhere, keep: 3}\n");
+  refuses("prune " + kFloat + " --recipe " + recipe + " -o " + out, "layers 'nowhere' matches no layer");
+  refuses("prune " + kFloat + " --recipe " + recipe + " --keep 4 -o " + out, "--recipe");
+}
+
+BOOST_AUTO_TEST_CASE(the_plan_gives_cycles_and_writes_nothing) {
+  const std::string out = files().folder / "never.onnx";
+  const Output o = aap("prune " + kFloat + " --plan --config configs/board.yaml --json -o " + out);
+  BOOST_REQUIRE(o.code == 0);
+  BOOST_TEST(!fs::exists(out));
+  const auto j = nlohmann::json::parse(o.out);
+  BOOST_TEST(j.at("cycles").get<int64_t>() < j.at("dense_cycles").get<int64_t>());
+  int64_t sum = 0;
+  for (const auto& l : j.at("layers")) {
+    BOOST_TEST(!l.at("reason").get<std::string>().empty());
+    BOOST_TEST(l.at("cycles").get<int64_t>() > 0);
+    sum += l.at("cycles").get<int64_t>();
+  }
+  BOOST_TEST(sum > j.at("cycles").get<int64_t>() / 2);
+  BOOST_TEST(sum <= j.at("cycles").get<int64_t>());
+  refuses("prune " + kFloat + " --config configs/board.yaml -o " + out, "--config goes with --plan");
+}
+
+BOOST_AUTO_TEST_CASE(quantised_networks_are_pruned_and_programs_held_to_claims) {
+  const std::string two = files().folder / "int8_2of16.onnx";
+  BOOST_REQUIRE(aap("prune " + files().int8 + " --keep 2 --group 16 -o " + two).code == 0);
+  BOOST_TEST(aap("check " + two).code == 0);
+  refuses("prune " + files().int8 + " --recalibrate 8 -o " + two, "needs a float network");
+  BOOST_TEST(aap("check " + files().program + " --network " + files().int8).code == 0);
+  const Output o = aap("check " + files().program + " --network " + two);
+  BOOST_TEST(o.code == 1);
+  BOOST_TEST(o.out.find("weights for channels") != std::string::npos, o.out);
+  BOOST_TEST(o.out.find("at most 2 allowed") != std::string::npos, o.out);
+  refuses("check " + files().program + " --config configs/small.yaml", "small");
+  refuses("check " + files().pruned + " --network " + files().int8, "--network goes with a program");
+}
+
+BOOST_AUTO_TEST_CASE(a_killed_run_leaves_the_old_file) {
+  const std::string out = files().folder / "kept.onnx", fresh = files().folder / "fresh.onnx";
+  BOOST_REQUIRE(aap("prune " + kFloat + " --keep 2 --group 16 -o " + fresh).code == 0);
+  const std::string before = read_file(files().pruned), after = read_file(fresh);
+  BOOST_REQUIRE((before != after));
+  int killed = 0;
+  for (const char* seconds : {"0.001", "0.003", "0.01", "0.02", "0.03", "0.05", "0.1"}) {
+    write_bytes(out, before);
+    const std::string command = "timeout -s KILL " + std::string(seconds) + " " + kAap + " prune " + kFloat +
+                                " --keep 2 --group 16 -o " + out + " >/dev/null 2>&1";
+    const int status = std::system(command.c_str());
+    const std::string now = read_file(out);
+    BOOST_TEST((now == before || now == after), "killed after " << seconds << " s: " << now.size() << " bytes");
+    if (status != 0) {
+      ++killed;
+      // Killed between the rename and the end, the new file may be there; never a part of it.
+    } else {
+      BOOST_TEST((now == after));
+    }
+  }
+  BOOST_TEST(killed > 0);
+}
+
+BOOST_AUTO_TEST_CASE(bench_measures_the_selection) {
+  const Output o = aap("bench prune --weights 320000 --rounds 2 --json");
+  BOOST_REQUIRE(o.code == 0);
+  const auto j = nlohmann::json::parse(o.out);
+  BOOST_TEST(j.at("variants_agree").get<bool>());
+  BOOST_TEST(j.at("fraction_of_read_bandwidth").get<double>() > 0.0);
+  BOOST_TEST(j.at("seconds_by_variant").contains("plain"));
+  BOOST_TEST(j.contains("speedup_vs_libtorch_topk"));  // null, with the reason, without libtorch
+  BOOST_TEST(!j.at("libtorch").get<std::string>().empty());
+  refuses("bench prune --group 33", "groups of 33");
 }
 
 BOOST_AUTO_TEST_CASE(truncated_onnx_is_refused_without_output) {
