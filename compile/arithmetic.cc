@@ -58,7 +58,12 @@ std::vector<FitRow> check_arithmetic(const Op& op, const Config& config) {
   } else {
     range(0, op.max ? 1 : op.kernel_h * op.kernel_w, 0, op.bias);
   }
-  return {sums, mult, shift};
+  std::vector<FitRow> rows = {sums, mult, shift};
+  if (op.residual >= 0) {
+    rows.push_back({op.name, "bits of add_ma + add_mb", "add_multiplier_width",
+                    unsigned_bits(uint64_t{op.add_ma} + op.add_mb), config.add_multiplier_width, ""});
+  }
+  return rows;
 }
 
 }  // namespace aap::compiler

@@ -252,6 +252,7 @@ bool Emitter::emit_tile(const Choice& choice, const Tile& tile, int64_t tile_ind
         d.set(f::kAddShift, static_cast<uint64_t>(op.add_shift));
         d.set(f::kAddLo, byte_of(op.add_lo));
         d.set(f::kAddHi, byte_of(op.add_hi));
+        static_assert(f::kAddMa.width == kAddMultiplierBits && f::kAddMb.width == kAddMultiplierBits);
         d.set(f::kAddMa, op.add_ma);
         d.set(f::kAddMb, op.add_mb);
         d.set(f::kAddC, static_cast<uint32_t>(op.add_c));

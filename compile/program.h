@@ -44,7 +44,7 @@ struct ProgramLayer {
 };
 
 struct Program {
-  static constexpr uint32_t kFormatVersion = 1;
+  static constexpr uint32_t kFormatVersion = 2;
   static constexpr uint32_t kMostSimulated = 1U << 30;  // bytes of memory that simulators give it
   std::string network;  // name of the network
   std::string config_name;

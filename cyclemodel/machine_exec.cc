@@ -331,6 +331,10 @@ void Machine::drain(const Command& c, uint32_t number) {
   if (c.max && !c.first) {
     hazard(fmt::format("EXEC {}: a maximum cannot continue from a partial sum", number));
   }
+  if (c.residual && c.last && (uint64_t{c.add_ma} + c.add_mb) >> config_.add_multiplier_width != 0) {
+    hazard(fmt::format("EXEC {}: add_ma + add_mb is {}, legal is below 2^{}", number, uint64_t{c.add_ma} + c.add_mb,
+                       config_.add_multiplier_width));
+  }
   for (size_t i = 0; i < pixels; ++i) {
     const size_t psum_pixel = c.psum_base + i;
     if (!c.first && psum_valid_[psum_pixel] == 0) reads(c, "partial sum of pixel", psum_pixel, 0);

@@ -19,7 +19,7 @@ enum class Cause {
   kEqual,
   kFp32Tie,          // the runtime's fp32 rounding decides on which side of a half a value falls
   kZeroPointOrder,   // an exact tie, which the runtime rounds with the zero point already added
-  kMultiplierWidth,  // the add's 16-bit multipliers are not the exact ratios of its scales
+  kMultiplierWidth,  // the add's 23-bit multipliers are not the exact ratios of its scales
   kBiasRounding,     // the file's bias is no multiple of sx * sw; the contract's is
   kUnexplained,
 };

@@ -15,7 +15,8 @@ Requantisation requantisation_of(float sx, float sw, float sy);
 // Average over n values: fp32(fp32(sx / sy) / n) as multiplier / 2^shift.
 Requantisation average_requantisation(float sx, float sy, int64_t n);
 
-// Residual add: ma = rne(sa / sy * 2^t), mb alike, t the largest 0..31 with both below 2^16.
+// Residual add: ma = rne(sa / sy * 2^t), mb alike, t the largest 0..31 with ma + mb < 2^23;
+// then all three are made as small as they go: no common factor of 2 unless t is 0.
 struct AddMultipliers {
   uint32_t ma = 0, mb = 0;
   int shift = 0;

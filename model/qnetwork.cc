@@ -140,8 +140,9 @@ class LayerCheck {
   void check_add(const QTensorInfo& a, const QTensorInfo& b, const QTensorInfo& y) const {
     same_shape(a, y);
     same_shape(b, y);
-    range("multiplier of a", l_.ma, 0, 65535);
-    range("multiplier of b", l_.mb, 0, 65535);
+    constexpr int64_t limit = (int64_t{1} << kAddMultiplierBits) - 1;
+    range("multiplier of a", l_.ma, 0, limit);
+    range("multiplier of b", l_.mb, 0, limit - l_.ma);
     range("shift of the sum", l_.add_shift, 0, 31);
     const int64_t constant =
         -(a.zero_point * static_cast<int64_t>(l_.ma) + b.zero_point * static_cast<int64_t>(l_.mb));

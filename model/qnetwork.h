@@ -49,6 +49,8 @@ struct QTensorInfo {
   bool from_uint8 = false;  // the file's values are these plus 128
 };
 
+constexpr int kAddMultiplierBits = 23;  // of a residual add's two multipliers together
+
 struct QLayer {
   QOp op = QOp::kConv;
   std::string name;              // ONNX node name
@@ -74,7 +76,7 @@ struct QLayer {
   std::vector<Requantisation> requant;
 
   // kAdd: y = clamp(rne((a * ma + b * mb + c) / 2^add_shift) + zp, lo, hi), c = -(za*ma + zb*mb)
-  uint32_t ma = 0, mb = 0;       // 0 .. 2^16 - 1
+  uint32_t ma = 0, mb = 0;       // ma + mb < 2^kAddMultiplierBits
   int add_shift = 0;             // 0 .. 31
   int32_t add_constant = 0;
 

@@ -71,19 +71,23 @@ AddMultipliers add_multipliers(float sa, int za, float sb, int zb, float sy) {
   check_scale("of the sum", sy);
   const double a = static_cast<double>(sa) / static_cast<double>(sy);
   const double b = static_cast<double>(sb) / static_cast<double>(sy);
+  constexpr int64_t limit = (int64_t{1} << kAddMultiplierBits) - 1;
   for (int t = 31; t >= 0; --t) {
     const double ma = std::ldexp(a, t), mb = std::ldexp(b, t);
-    if (ma >= 65536.0 || mb >= 65536.0) continue;  // also keeps the conversion in range
+    if (ma + mb > limit + 1.0) continue;  // also keeps the conversion in range
     const int64_t ia = round_even(ma), ib = round_even(mb);
-    if (ia > 65535 || ib > 65535) continue;
-    AddMultipliers r;
-    r.ma = static_cast<uint32_t>(ia);
-    r.mb = static_cast<uint32_t>(ib);
-    r.shift = t;
-    r.constant = static_cast<int32_t>(-(za * ia + zb * ib));
+    if (ia + ib > limit) continue;
+    AddMultipliers r{static_cast<uint32_t>(ia), static_cast<uint32_t>(ib), t, 0};
+    while (r.shift > 0 && ((r.ma | r.mb) & 1U) == 0) {
+      r.ma >>= 1;
+      r.mb >>= 1;
+      --r.shift;
+    }
+    r.constant = static_cast<int32_t>(-(za * int64_t{r.ma} + zb * int64_t{r.mb}));
     return r;
   }
-  throw_input("ratios of scales of a sum are {} and {}, legal is below 65535.5", a, b);
+  throw_input("ratios of scales of a sum are {} and {}, their sum is to be below 2^{}", a, b,
+              kAddMultiplierBits);
 }
 
 }  // namespace aap

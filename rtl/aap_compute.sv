@@ -12,6 +12,7 @@ module aap_compute #(
   parameter  int Requantisers  = 8,
   parameter  int AccWidth      = 32,
   parameter  int MulWidth      = 24,
+  parameter  int AddMulWidth   = 23,
   parameter  int AxiDataWidth  = 128,
   parameter  int AddrWidth     = 32,
   parameter  int ActDepth      = 2048,
@@ -98,8 +99,8 @@ module aap_compute #(
   logic [ParW-1:0]           cfg_par_base;
   logic [7:0]                cfg_zp, cfg_lo, cfg_hi, cfg_add_zp, cfg_add_lo, cfg_add_hi;
   logic [4:0]                cfg_add_shift;
-  logic [15:0]               cfg_add_ma, cfg_add_mb;
-  logic [25:0]               cfg_add_c;
+  logic [AddMulWidth-1:0]    cfg_add_ma, cfg_add_mb;
+  logic [AddMulWidth+8:0]    cfg_add_c;
   logic                      swap_mul, swap_bounds;
   logic [7:0]                swap_zp;
   logic                      drain_err, exec_busy, exec_parsed, array_busy, drain_busy, done;
@@ -112,7 +113,7 @@ module aap_compute #(
     .Group(Group), .Lanes(Lanes), .AxiDataWidth(AxiDataWidth), .AddrWidth(AddrWidth), .ActDepth(ActDepth),
     .WeightDepth(WeightDepth), .TableDepth(TableDepth), .ParamDepth(ParamDepth), .PsumDepth(PsumDepth),
     .OutDepth(OutDepth), .ResidualDepth(ResidualDepth),
-    .DrainCycles(DrainCycles), .ReadDelay(RowDelay + DrainCycles + 1), .ResidualDelay(ResidualDelay),
+    .AddMulWidth(AddMulWidth), .DrainCycles(DrainCycles), .ReadDelay(RowDelay + DrainCycles + 1), .ResidualDelay(ResidualDelay),
     .FinishDelay(FinishDelay), .ResidualFinishDelay(ResidualFinishDelay), .ResidualPasses(ResidualPasses), .MaxRowCycles(MaxRowCycles)
   ) u_exec (
     .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear_i), .halt_i(halt_i),
@@ -155,7 +156,7 @@ module aap_compute #(
   );
 
   aap_drain #(
-    .Pes(Pes), .Requantisers(Requantisers), .AccWidth(AccWidth), .MulWidth(MulWidth), .AxiDataWidth(AxiDataWidth),
+    .Pes(Pes), .Requantisers(Requantisers), .AccWidth(AccWidth), .MulWidth(MulWidth), .AddMulWidth(AddMulWidth), .AxiDataWidth(AxiDataWidth),
     .ParamDepth(ParamDepth), .PsumDepth(PsumDepth), .OutDepth(OutDepth), .ResidualDepth(ResidualDepth),
     .ResidualPasses(ResidualPasses), .MulStyle(MulStyle)
   ) u_drain (

@@ -21,6 +21,7 @@ module aap_drain #(
   parameter  int Requantisers  = 8,
   parameter  int AccWidth      = 32,
   parameter  int MulWidth      = 24,
+  parameter  int AddMulWidth   = 23,   // as in aap_residual_add
   parameter  int AxiDataWidth  = 128,
   parameter  int ParamDepth    = 32,
   parameter  int PsumDepth     = 256,
@@ -56,9 +57,9 @@ module aap_drain #(
   input  wire logic [4:0]                cfg_add_shift_i,
   input  wire logic [7:0]                cfg_add_lo_i,
   input  wire logic [7:0]                cfg_add_hi_i,
-  input  wire logic [15:0]               cfg_add_ma_i,
-  input  wire logic [15:0]               cfg_add_mb_i,
-  input  wire logic [25:0]               cfg_add_c_i,
+  input  wire logic [AddMulWidth-1:0]               cfg_add_ma_i,
+  input  wire logic [AddMulWidth-1:0]               cfg_add_mb_i,
+  input  wire logic [AddMulWidth+8:0]               cfg_add_c_i,
   output      logic                      swap_mul_o,       // add_ma and add_mb change places in the next cycle
   output      logic                      swap_bounds_o,    // lo and hi change places with add_lo and add_hi, zp_o with add_zp
   output      logic [7:0]                zp_o,
@@ -259,7 +260,7 @@ module aap_drain #(
         .m_i(scale[HighW*r +: MulWidth]), .t_i(scale[HighW*r+MulWidth +: 6]), .zp_i(zp_q), .lo_i(cfg_lo_i),
         .hi_i(cfg_hi_i), .y_o(y_plain[8*r +: 8])
       );
-      aap_residual_add #(.MulStyle(MulStyle)) u_add (
+      aap_residual_add #(.AddMulWidth(AddMulWidth), .MulStyle(MulStyle)) u_add (
         .clk_i(clk_i), .a_i(y_plain[8*r +: 8]), .b_i(residual8[8*r +: 8]), .ma_i(cfg_add_ma_i), .mb_i(cfg_add_mb_i),
         .c_i(cfg_add_c_i), .shift_i(cfg_add_shift_i), .zp_i(cfg_add_zp_i), .lo_i(cfg_add_lo_i), .hi_i(cfg_add_hi_i),
         .y_o(y_residual[8*r +: 8])
@@ -271,7 +272,7 @@ module aap_drain #(
     logic second;
     assign second = v_q[9] && slow;
     for (genvar r = 0; r < Requantisers; r++) begin : gen_requant
-      aap_requant_add #(.AccWidth(AccWidth), .MulWidth(MulWidth), .MulStyle(MulStyle)) u_requant (
+      aap_requant_add #(.AccWidth(AccWidth), .MulWidth(MulWidth), .AddMulWidth(AddMulWidth), .MulStyle(MulStyle)) u_requant (
         .clk_i(clk_i), .sum_i(sum2_q[AccWidth*r +: AccWidth]), .bias_i(bias[AccWidth*r +: AccWidth]),
         .m_i(scale[HighW*r +: MulWidth]), .t_i(scale[HighW*r+MulWidth +: 6]),
         .second_i({v_q[12:10], second}), .third_i(v_q[13:10]), .residual_i(residual8[8*r +: 8]),

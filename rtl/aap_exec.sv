@@ -25,6 +25,7 @@ module aap_exec #(
   parameter  int PsumDepth     = 256,  // pixels, as the next two
   parameter  int OutDepth      = 512,
   parameter  int ResidualDepth = 512,
+  parameter  int AddMulWidth   = 23,   // as in aap_residual_add
   parameter  int DrainCycles   = 4,    // cycles of the drain per pixel
   parameter  int ReadDelay     = 20,   // from the last row of an EXEC until its parameters have been read,
   parameter  int ResidualDelay = 26,   // its residual operands too,
@@ -88,9 +89,9 @@ module aap_exec #(
   output      logic [4:0]                cfg_add_shift_o,
   output      logic [7:0]                cfg_add_lo_o,
   output      logic [7:0]                cfg_add_hi_o,
-  output      logic [15:0]               cfg_add_ma_o,
-  output      logic [15:0]               cfg_add_mb_o,
-  output      logic [25:0]               cfg_add_c_o,
+  output      logic [AddMulWidth-1:0]               cfg_add_ma_o,
+  output      logic [AddMulWidth-1:0]               cfg_add_mb_o,
+  output      logic [AddMulWidth+8:0]               cfg_add_c_o,
   input  wire logic                      swap_mul_i,       // the drain has add_ma and add_mb change places,
   input  wire logic                      swap_bounds_i,    // and lo, hi and swap_zp_i with their likes of the residual add
   input  wire logic [7:0]                swap_zp_i,
@@ -162,8 +163,8 @@ module aap_exec #(
   logic [ResW:0]    res_base_q;
   logic [7:0]       zp_q, lo_q, hi_q, add_zp_q, add_lo_q, add_hi_q;
   logic [4:0]       add_shift_q;
-  logic [15:0]      add_ma_q, add_mb_q;
-  logic [25:0]      add_c_q;
+  logic [AddMulWidth-1:0] add_ma_q, add_mb_q;
+  logic [AddMulWidth+8:0] add_c_q;
 
   always_ff @(posedge clk_i) begin : p_fields
     if (take && beat_q == '0) begin
@@ -216,14 +217,11 @@ module aap_exec #(
       add_lo_q <= lo_q;
       add_hi_q <= hi_q;
     end
-    if (`AAP_BEAT(ADD_MA)) begin
-      add_ma_q <= `AAP_FIELD(ADD_MA);
-      add_mb_q <= `AAP_FIELD(ADD_MB);
-    end else if (swap_mul_i) begin
-      add_ma_q <= add_mb_q;
-      add_mb_q <= add_ma_q;
-    end
-    if (`AAP_BEAT(ADD_C)) add_c_q <= 26'(`AAP_FIELD(ADD_C));
+    if (`AAP_BEAT(ADD_MA)) add_ma_q <= AddMulWidth'(`AAP_FIELD(ADD_MA));
+    else if (swap_mul_i)   add_ma_q <= add_mb_q;
+    if (`AAP_BEAT(ADD_MB)) add_mb_q <= AddMulWidth'(`AAP_FIELD(ADD_MB));
+    else if (swap_mul_i)   add_mb_q <= add_ma_q;
+    if (`AAP_BEAT(ADD_C)) add_c_q <= (AddMulWidth+9)'(`AAP_FIELD(ADD_C));
   end
 
   // ---- checks and tokens

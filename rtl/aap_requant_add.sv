@@ -13,6 +13,7 @@
 module aap_requant_add #(
   parameter int AccWidth = 32,  // 18..34
   parameter int MulWidth = 24,  // 8..24
+  parameter int AddMulWidth = 23,  // bits of ma + mb, below AccWidth
   parameter int MulStyle = 0    // 1: iCE40 cells
 ) (
   input  wire logic                clk_i,
@@ -23,8 +24,8 @@ module aap_requant_add #(
   input  wire logic [3:0]          second_i,
   input  wire logic [3:0]          third_i,
   input  wire logic [7:0]          residual_i,
-  input  wire logic [15:0]         mul_i,
-  input  wire logic [25:0]         c_i,
+  input  wire logic [AddMulWidth-1:0] mul_i,
+  input  wire logic [AddMulWidth+8:0] c_i,
   input  wire logic [4:0]          shift_i,
   input  wire logic [7:0]          zp_i,
   input  wire logic [7:0]          lo_i,
@@ -38,7 +39,7 @@ module aap_requant_add #(
   localparam bit Short  = (ProdW <= 32);
   localparam int ShiftW = Short ? 5 : 6;
 
-  if (AccWidth < 18 || AccWidth > 34 || MulWidth < 8 || MulWidth > 24) begin : gen_illegal_width
+  if (AccWidth < 18 || AddMulWidth >= AccWidth || AccWidth > 34 || MulWidth < 8 || MulWidth > 24) begin : gen_illegal_width
     ERROR_aap_requant_add_widths_are_illegal u_error ();
   end
 

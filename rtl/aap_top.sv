@@ -13,6 +13,7 @@ module aap_top #(
   parameter  int        Requantisers  = 8,    // 1, 2, 4, 8, at most Pes / 4 and AxiDataWidth / 8
   parameter  int        AccWidth      = 32,   // bits, 20..32
   parameter  int        MulWidth      = 24,   // bits, 8..24
+  parameter  int        AddMulWidth   = 23,   // bits of both multipliers of a residual add together, 16..23
   parameter  int        ResidualPasses = 1,   // 1, or 3: the residual add goes through the requantisers
   parameter  int        MaxRowCycles  = 1,    // cycles per row of a maximum, 1 or 2
   parameter  int        AxiDataWidth  = 128,  // 32, 64, 128
@@ -309,6 +310,7 @@ module aap_top #(
   // Deadlock detection needs its stall signals in any case.
   aap_compute #(
     .Group(Group), .Lanes(Lanes), .Pes(Pes), .Requantisers(Requantisers), .AccWidth(AccWidth), .MulWidth(MulWidth),
+    .AddMulWidth(AddMulWidth),
     .AxiDataWidth(AxiDataWidth), .AddrWidth(AddrWidth), .ActDepth(ActDepth), .WeightDepth(WeightDepth),
     .TableDepth(TableDepth), .ParamDepth(ParamDepth), .PsumDepth(PsumDepth), .OutDepth(OutDepth),
     .ResidualDepth(ResidualDepth), .PerfCounters(1), .ResidualPasses(ResidualPasses), .MaxRowCycles(MaxRowCycles), .MulStyle(MulStyle)

@@ -24,6 +24,7 @@ void visit(ConfigType& c, Visitor&& v) {
   v("requantisers", c.requantisers);
   v("accumulator_width", c.accumulator_width);
   v("multiplier_width", c.multiplier_width);
+  v("add_multiplier_width", c.add_multiplier_width);
   v("residual_passes", c.residual_passes);
   v("max_row_cycles", c.max_row_cycles);
   v("axi_data_width", c.axi_data_width);
@@ -94,7 +95,12 @@ void validate(const Config& c, const std::string& origin) {
   check.one_of("requantisers", c.requantisers, {1, 2, 4, 8});
   check.range("accumulator_width", c.accumulator_width, 20, 32);
   check.range("multiplier_width", c.multiplier_width, 8, 24);
+  check.range("add_multiplier_width", c.add_multiplier_width, 16, 23);
   check.one_of("residual_passes", c.residual_passes, {1, 3});
+  // The residual add's multiplier and a sign take the accumulator's place in the product.
+  check.rule(c.residual_passes == 1 || c.add_multiplier_width < c.accumulator_width,
+             fmt::format("key 'add_multiplier_width' is {}, legal with residual_passes 3 is below accumulator_width = {}",
+                         c.add_multiplier_width, c.accumulator_width));
   check.one_of("max_row_cycles", c.max_row_cycles, {1, 2});
   check.one_of("axi_data_width", c.axi_data_width, {32, 64, 128});
   check.range("axi_addr_width", c.axi_addr_width, 16, 32);

@@ -19,6 +19,7 @@ struct Config {
   int requantisers = 8;     // NREQ
   int accumulator_width = 32;
   int multiplier_width = 24;
+  int add_multiplier_width = 23;  // both multipliers of a residual add together
   int residual_passes = 1;  // drain cycles per channel of an EXEC with residual: own adder 1, through the requantiser 3
   int max_row_cycles = 1;   // cycles per row of a maximum: 2 saves a multiplexer per accumulator bit
   int axi_data_width = 128;

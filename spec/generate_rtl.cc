@@ -113,7 +113,7 @@ module aap_{0} #(
   out += fmt::format(R"();
   aap_top #(
     .Group({}), .Lanes({}), .Pes({}), .Requantisers({}),
-    .AccWidth({}), .MulWidth({}), .ResidualPasses({}), .MaxRowCycles({}),
+    .AccWidth({}), .MulWidth({}), .AddMulWidth({}), .ResidualPasses({}), .MaxRowCycles({}),
     .AxiDataWidth({}), .AddrWidth({}),
     .ActDepth({}), .WeightDepth({}), .TableDepth({}), .ParamDepth({}),
     .PsumDepth({}), .OutDepth({}), .ResidualDepth({}), .QueueDepth({}),
@@ -122,7 +122,7 @@ module aap_{0} #(
   ) u_top (
     .clk_i(clk_i), .rst_ni(rst_ni), .irq_o(irq_o),
 )", c.group, c.lanes, c.pes, c.requantisers, c.accumulator_width, c.multiplier_width,
-                     c.residual_passes, c.max_row_cycles,
+                     c.add_multiplier_width, c.residual_passes, c.max_row_cycles,
                      c.axi_data_width, c.axi_addr_width, c.act_depth, c.weight_depth, c.table_depth,
                      c.param_depth, c.psum_depth, c.out_depth, c.residual_depth, c.queue_depth,
                      c.max_burst, c.outstanding, c.perf_counters, c.hash());

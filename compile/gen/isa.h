@@ -14,7 +14,7 @@ struct Field {
   int word, lo, width;
 };
 
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr uint32_t kCheckConstant = 0xa5c3965a;
 constexpr int kDescriptorWords = 16;
 constexpr uint32_t kDescriptorBytes = 64;
@@ -216,8 +216,8 @@ constexpr Field kAddZp{8, 16, 8};
 constexpr Field kAddShift{8, 24, 5};
 constexpr Field kAddLo{9, 0, 8};
 constexpr Field kAddHi{9, 8, 8};
-constexpr Field kAddMa{10, 0, 16};  // multiplier of the requantised sum
-constexpr Field kAddMb{10, 16, 16};  // multiplier of the residual operand
+constexpr Field kAddMa{10, 0, 23};  // multiplier of the requantised sum; add_ma + add_mb < 2^add_multiplier_width
+constexpr Field kAddMb{12, 0, 23};  // multiplier of the residual operand
 constexpr Field kAddC{11, 0, 32};  // -((za + 128) * add_ma + (zb + 128) * add_mb): the operands count from -128
 }  // namespace exec
 

@@ -116,7 +116,7 @@ BOOST_AUTO_TEST_CASE(finds_every_weight_of_every_layer) {
   for (const char* file : {"configs/board.yaml", "configs/small.yaml", "verif/grid/g4_l4_p32_a128.yaml",
                            "verif/grid/g16_l8_p16_a64.yaml", "verif/grid/g8_l4_p16_a64.yaml"}) {
     const Config config = load_config(file);
-    const QNetwork net = verif::narrow(network(config.group), config.multiplier_width, config.accumulator_width);
+    const QNetwork net = verif::narrow(network(config.group), config.multiplier_width, config.accumulator_width, config.add_multiplier_width);
     const Program program = compile(net, config);
     const ProgramCheck check = check_program(program, config);
     BOOST_TEST(check.ok(), file << ": " << (check.ok() ? "" : check.violation->message()));

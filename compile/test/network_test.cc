@@ -49,6 +49,7 @@ int64_t check(const QNetwork& network, Config config, const Int8Tensor& input,
               const CompileOptions& options, uint32_t seed) {
   config.accumulator_width = 32;
   config.multiplier_width = 24;
+  config.add_multiplier_width = 23;
   config.axi_addr_width = 32;
   const Program program = compile(network, config, options);
   std::vector<uint8_t> memory(program.memory_size, 0xa5);

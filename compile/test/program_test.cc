@@ -318,3 +318,18 @@ BOOST_AUTO_TEST_CASE(documented_bytes) {
   BOOST_CHECK_EQUAL(bytes.substr(0, 4), "AAPP");
   BOOST_CHECK_EQUAL(bytes.size(), 32 + 0x2d6 + 0x300 + 4);
 }
+
+BOOST_AUTO_TEST_CASE(wide_multipliers_of_a_residual_add_are_refused_by_name) {
+  verif::NetworkBuilder b(1, 16, 4, 4);
+  const int x = b.conv({});
+  b.add(b.conv({}), x);
+  const QNetwork n = b.build();
+  Config config = board();
+  compile(n, config);
+  config.add_multiplier_width = 16;
+  const std::string text = message_of([&] { compile(n, config); });
+  for (const char* part : {"bits of add_ma + add_mb", "there are 16", "key 'add_multiplier_width' is 16"}) {
+    BOOST_CHECK_MESSAGE(text.find(part) != std::string::npos, part << " is not in: " << text);
+  }
+  compile(verif::narrow(n, 24, 32, 16), config);
+}

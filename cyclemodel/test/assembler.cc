@@ -12,6 +12,7 @@ Config small() {
   Config c = load_config(std::string(AAP_SOURCE_DIR) + "/configs/small.yaml");
   c.accumulator_width = 32;
   c.multiplier_width = 24;
+  c.add_multiplier_width = 23;
   return c;
 }
 

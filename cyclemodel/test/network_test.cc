@@ -40,6 +40,7 @@ void check(const QNetwork& network, Config config) {
   config.accumulator_width =
       32;  // the networks' sums and multipliers are not made for narrower ones
   config.multiplier_width = 24;
+  config.add_multiplier_width = 23;
   config.axi_addr_width = 32;
   const Program program = compile(network, config);
   const Int8Tensor input = random_input(network);

@@ -288,9 +288,10 @@ BOOST_AUTO_TEST_CASE(adds) {
     QLayer& l = one.layer;
     l.inputs = {0, 2};
     l.add_shift = static_cast<int>(random.in(0, 31));
-    const double unit = std::min(65535.0, std::ldexp(1.0, l.add_shift));
-    l.ma = static_cast<uint32_t>(random.in(0, static_cast<int64_t>(unit)));
-    l.mb = static_cast<uint32_t>(random.in(0, static_cast<int64_t>(unit)));
+    const int64_t limit = (int64_t{1} << kAddMultiplierBits) - 1;
+    const int64_t unit = std::min(limit, int64_t{1} << l.add_shift);
+    l.ma = static_cast<uint32_t>(random.in(0, unit));
+    l.mb = static_cast<uint32_t>(random.in(0, std::min(unit, limit - l.ma)));
     l.add_constant =
         -static_cast<int32_t>(za * static_cast<int64_t>(l.ma) + zb * static_cast<int64_t>(l.mb));
     random_clamp(random, l);

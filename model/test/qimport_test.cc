@@ -143,20 +143,27 @@ BOOST_AUTO_TEST_CASE(add_multipliers_are_bounded_and_nearest) {
     const int zb = static_cast<int>(random() % 256) - 128;
     const double a = double(sa) / double(sy), b = double(sb) / double(sy);
     const AddMultipliers m = add_multipliers(sa, za, sb, zb, sy);
-    BOOST_REQUIRE((m.ma <= 65535 && m.mb <= 65535 && m.shift >= 0 && m.shift <= 31));
-    BOOST_REQUIRE(std::fabs(std::ldexp(a, m.shift) - m.ma) <= 0.5);
-    BOOST_REQUIRE(std::fabs(std::ldexp(b, m.shift) - m.mb) <= 0.5);
-    // One more bit of shift would not fit.
-    BOOST_REQUIRE(
-        (m.shift == 31 || std::nearbyint(std::ldexp(std::max(a, b), m.shift + 1)) >= 65536));
+    BOOST_REQUIRE((int64_t{m.ma} + m.mb < 1 << 23 && m.shift >= 0 && m.shift <= 31));
+    // The nearest at the largest shift that fits, without a common factor of 2.
+    int t = 31;
+    const auto at = [&t](double v) { return std::nearbyint(std::ldexp(v, t)); };
+    while (at(a) + at(b) >= 1 << 23) --t;
+    BOOST_REQUIRE((std::ldexp(m.ma, t - m.shift) == at(a) && std::ldexp(m.mb, t - m.shift) == at(b)));
+    BOOST_REQUIRE((m.shift == 0 || ((m.ma | m.mb) & 1U) == 1U));
     BOOST_REQUIRE(m.constant == -(za * int64_t{m.ma} + zb * int64_t{m.mb}));
   }
-  // Ties go to the even neighbour, and 65535.5 does not fit.
-  BOOST_TEST(add_multipliers(1.0F, 0, 3.0F / 65536, 0, 1.0F).shift == 15);
-  BOOST_TEST(add_multipliers(1.0F, 0, 3.0F / 65536, 0, 1.0F).mb == 2U);  // 1.5
-  BOOST_TEST(add_multipliers(1.0F, 0, 5.0F / 65536, 0, 1.0F).mb == 2U);  // 2.5
-  BOOST_TEST(add_multipliers(131071.0F / 65536, 0, 1.0F, 0, 1.0F).shift == 14);
-  BOOST_CHECK_THROW(add_multipliers(65536.0F, 0, 1.0F, 0, 1.0F), InputError);
+  // Ties go to the even neighbour, and a sum of 2^23 does not fit.
+  constexpr float kUnit = 1.0F / (1 << 22);
+  const auto with_one = [](float b) { return add_multipliers(1.0F, 0, b, 0, 1.0F); };
+  BOOST_TEST((with_one(2.5F * kUnit).mb == 1U && with_one(2.5F * kUnit).shift == 21));  // 2 of 2^22, halved
+  BOOST_TEST((with_one(3.5F * kUnit).mb == 1U && with_one(3.5F * kUnit).shift == 20));  // 4 of 2^22
+  BOOST_TEST((with_one(3.0F * kUnit).mb == 3U && with_one(3.0F * kUnit).shift == 22));
+  BOOST_TEST((with_one(1.0F).ma == 1U && with_one(1.0F).mb == 1U && with_one(1.0F).shift == 0));
+  // 2^22 + 2^22 - 1/2 would be a sum of 2^23; the shift of 21 has the tie between 2^21 - 1 and 2^21.
+  BOOST_TEST((with_one(1.0F - kUnit / 2).mb == 1U && with_one(1.0F - kUnit / 2).shift == 0));
+  BOOST_TEST((with_one(1.0F - kUnit).mb == (1U << 22) - 1 && with_one(1.0F - kUnit).shift == 22));
+  BOOST_CHECK_THROW(with_one(8388607.0F), InputError);
+  BOOST_TEST(with_one(8388606.0F).shift == 0);
 }
 
 BOOST_AUTO_TEST_CASE(convolution_with_folded_bias_and_clip) {

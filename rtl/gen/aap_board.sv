@@ -65,12 +65,12 @@ module aap_board #(
 );
   aap_top #(
     .Group(16), .Lanes(4), .Pes(32), .Requantisers(8),
-    .AccWidth(32), .MulWidth(24), .ResidualPasses(1), .MaxRowCycles(1),
+    .AccWidth(32), .MulWidth(24), .AddMulWidth(23), .ResidualPasses(1), .MaxRowCycles(1),
     .AxiDataWidth(128), .AddrWidth(32),
     .ActDepth(2048), .WeightDepth(512), .TableDepth(512), .ParamDepth(32),
     .PsumDepth(256), .OutDepth(512), .ResidualDepth(512), .QueueDepth(4),
     .MaxBurst(64), .Outstanding(8), .PerfCounters(1), .MulStyle(MulStyle),
-    .ConfigHash(32'h6f9b332d)
+    .ConfigHash(32'ha22b71ab)
   ) u_top (
     .clk_i(clk_i), .rst_ni(rst_ni), .irq_o(irq_o),
     .s_axil_awaddr(s_axil_awaddr),

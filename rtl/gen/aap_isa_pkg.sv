@@ -5,7 +5,7 @@
 
 /* verilator lint_off UNUSEDPARAM */
 package aap_isa_pkg;
-  localparam bit [31:0] ISA_VERSION = 32'd1;
+  localparam bit [31:0] ISA_VERSION = 32'd2;
   localparam bit [31:0] CHECK_CONSTANT = 32'ha5c3965a;
 
   // register offsets
@@ -202,9 +202,9 @@ package aap_isa_pkg;
   localparam int EXEC_ADD_HI_LSB = 296;
   localparam int EXEC_ADD_HI_W = 8;
   localparam int EXEC_ADD_MA_LSB = 320;
-  localparam int EXEC_ADD_MA_W = 16;
-  localparam int EXEC_ADD_MB_LSB = 336;
-  localparam int EXEC_ADD_MB_W = 16;
+  localparam int EXEC_ADD_MA_W = 23;
+  localparam int EXEC_ADD_MB_LSB = 384;
+  localparam int EXEC_ADD_MB_W = 23;
   localparam int EXEC_ADD_C_LSB = 352;
   localparam int EXEC_ADD_C_W = 32;
   localparam int STORE_ADDR_LSB = 32;

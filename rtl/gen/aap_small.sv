@@ -65,12 +65,12 @@ module aap_small #(
 );
   aap_top #(
     .Group(8), .Lanes(1), .Pes(16), .Requantisers(1),
-    .AccWidth(21), .MulWidth(8), .ResidualPasses(3), .MaxRowCycles(2),
+    .AccWidth(21), .MulWidth(8), .AddMulWidth(16), .ResidualPasses(3), .MaxRowCycles(2),
     .AxiDataWidth(32), .AddrWidth(19),
     .ActDepth(512), .WeightDepth(256), .TableDepth(256), .ParamDepth(64),
     .PsumDepth(16), .OutDepth(32), .ResidualDepth(32), .QueueDepth(2),
     .MaxBurst(16), .Outstanding(1), .PerfCounters(0), .MulStyle(MulStyle),
-    .ConfigHash(32'h1cc76b61)
+    .ConfigHash(32'hed4ddaf8)
   ) u_top (
     .clk_i(clk_i), .rst_ni(rst_ni), .irq_o(irq_o),
     .s_axil_awaddr(s_axil_awaddr),

@@ -76,6 +76,12 @@ BOOST_AUTO_TEST_CASE(illegal_values_name_the_legal_range) {
   refuses(with("act_depth", "1000"), "powers of two");
   refuses(with("accumulator_width", "40"), "20..32");
   refuses(with("residual_passes", "2"), "'residual_passes' is 2, legal is 1, 3");
+  aap::Config narrow = board();
+  narrow.residual_passes = 3;
+  narrow.accumulator_width = 20;
+  narrow.add_multiplier_width = 20;
+  refuses(text_of(narrow), "'add_multiplier_width' is 20, legal with residual_passes 3 is below");
+  refuses(with("add_multiplier_width", "24"), "'add_multiplier_width' is 24, legal is 16..23");
   refuses(with("max_row_cycles", "3"), "'max_row_cycles' is 3, legal is 1, 2");
   refuses(with("max_row_cycles", "2"), "'max_row_cycles' is 2, legal is 1 with more than one lane");
   refuses(with("outstanding", "3"), "'outstanding' is 3, legal is 1, 2, 4, 8, 16");

@@ -165,9 +165,11 @@ int NetworkBuilder::add(int a, int b, bool relu) {
   QLayer layer;
   layer.op = QOp::kAdd;
   layer.inputs = {a, b};
-  layer.ma = static_cast<uint32_t>(uniform(1 << 14, (1 << 16) - 1));
-  layer.mb = static_cast<uint32_t>(uniform(1 << 14, (1 << 16) - 1));
-  layer.add_shift = uniform(15, 17);
+  constexpr int limit = (1 << kAddMultiplierBits) - 1;
+  const int ma = uniform(limit / 4, limit * 3 / 4);
+  layer.ma = static_cast<uint32_t>(ma);
+  layer.mb = static_cast<uint32_t>(uniform(limit / 8, limit - ma));
+  layer.add_shift = uniform(21, 23);
   layer.add_constant = -static_cast<int32_t>(ia.zero_point * static_cast<int64_t>(layer.ma) +
                                              ib.zero_point * static_cast<int64_t>(layer.mb));
   return add_layer(layer, ia.channels, ia.height, ia.width, relu ? -128 : uniform(-20, 20));
@@ -213,7 +215,7 @@ Int8Tensor NetworkBuilder::random_input() {
   return t;
 }
 
-QNetwork narrow(QNetwork network, int multiplier_bits, int accumulator_bits) {
+QNetwork narrow(QNetwork network, int multiplier_bits, int accumulator_bits, int add_bits) {
   const int64_t limit = int64_t{1} << (accumulator_bits - 1);
   for (QLayer& layer : network.layers) {
     int halvings = 0;
@@ -234,6 +236,14 @@ QNetwork narrow(QNetwork network, int multiplier_bits, int accumulator_bits) {
       }
       if (r.shift != 0) r.multiplier |= 1U;
     }
+    if (layer.op != QOp::kAdd) continue;
+    while ((layer.ma + layer.mb) >> add_bits != 0) {
+      layer.ma >>= 1;
+      layer.mb >>= 1;
+      --layer.add_shift;
+    }
+    const auto zero = [&](size_t i) { return network.tensors[static_cast<size_t>(layer.inputs[i])].zero_point; };
+    layer.add_constant = -static_cast<int32_t>(zero(0) * int64_t{layer.ma} + zero(1) * int64_t{layer.mb});
   }
   return network;
 }

@@ -57,6 +57,6 @@ class NetworkBuilder {
 
 // The network for narrow hardware: multipliers cut to `multiplier_bits`, and weights and bias of a layer halved, all channels
 // alike, until no sum can leave `accumulator_bits`. A network that fits stays as it is.
-QNetwork narrow(QNetwork network, int multiplier_bits, int accumulator_bits);
+QNetwork narrow(QNetwork network, int multiplier_bits, int accumulator_bits, int add_bits);
 
 }  // namespace aap::verif

@@ -51,18 +51,6 @@ void pools(verif::NetworkBuilder& b) {
   b.global_average_pool();
 }
 
-// Multipliers as narrow as the configuration has them.
-void narrow(QNetwork& network, int bits) {
-  for (QLayer& layer : network.layers) {
-    for (Requantisation& r : layer.requant) {
-      while (r.multiplier >> bits != 0) {
-        r.multiplier >>= 1;
-        --r.shift;
-      }
-    }
-  }
-}
-
 QNetwork network(const std::string& name, const Config& config, Int8Tensor& input) {
   const bool is_every = name == "every";
   verif::NetworkBuilder b(7, is_every ? 8 : 16, 5, 4);
@@ -70,8 +58,7 @@ QNetwork network(const std::string& name, const Config& config, Int8Tensor& inpu
   input = b.random_input();
   QNetwork n = b.build();
   n.name = name;
-  narrow(n, config.multiplier_width);
-  return n;
+  return verif::narrow(n, config.multiplier_width, config.accumulator_width, config.add_multiplier_width);
 }
 
 int keep() {

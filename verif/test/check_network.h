@@ -17,7 +17,7 @@ namespace aap::verif {
 inline std::string check_network(const NamedNetwork& named, const Config& config, uint32_t seed,
                                  const SessionOptions& base, bool dense = false) {
   try {
-    const QNetwork network = narrow(named.build(seed), config.multiplier_width, config.accumulator_width);
+    const QNetwork network = narrow(named.build(seed), config.multiplier_width, config.accumulator_width, config.add_multiplier_width);
     CompileOptions options;
     options.dense = dense;
     const Program program = compile(network, config, options);

@@ -25,7 +25,7 @@ Config config() {
 // One network, compiled once, with its reference.
 struct Bench {
   Config c = config();
-  QNetwork network = narrow(grid_networks()[0].build(1), c.multiplier_width, c.accumulator_width);
+  QNetwork network = narrow(grid_networks()[0].build(1), c.multiplier_width, c.accumulator_width, c.add_multiplier_width);
   Program program = compile(network, c);
   Int8Tensor input = NetworkBuilder(9, network.tensors[0].channels, network.tensors[0].height,
                                     network.tensors[0].width).random_input();

@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(cycles_are_the_models_on_random_networks_and_memories) {
     options.memory.shared_bandwidth = pick({0, 1}) != 0;
     const aap::verif::NamedNetwork named{"random network", "", aap::verif::random_network};
     try {
-      aap::compile(aap::verif::narrow(named.build(s), c.multiplier_width, c.accumulator_width), c);
+      aap::compile(aap::verif::narrow(named.build(s), c.multiplier_width, c.accumulator_width, c.add_multiplier_width), c);
     } catch (const aap::InputError&) {
       ++refused;  // narrow accumulators, small buffers
       continue;
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(cycles_are_the_models_on_random_networks_and_memories) {
 BOOST_AUTO_TEST_CASE(an_image_after_another_leaves_nothing_behind) {
   const aap::Config c = config();
   const aap::QNetwork network =
-      aap::verif::narrow(aap::verif::grid_networks()[0].build(seed()), c.multiplier_width, c.accumulator_width);
+      aap::verif::narrow(aap::verif::grid_networks()[0].build(seed()), c.multiplier_width, c.accumulator_width, c.add_multiplier_width);
   aap::verif::ProgramRun run(aap::compile(network, c), c, {});
   aap::verif::NetworkBuilder inputs(5, network.tensors[0].channels, network.tensors[0].height, network.tensors[0].width);
   uint32_t first_cycles = 0;

@@ -20,8 +20,8 @@ aap_configured_test(unit_requant TOP aap_requant SOURCE requant_test.cc PARAMS A
 aap_configured_test(unit_requant_small TOP aap_requant SOURCE requant_test.cc PARAMS AccWidth=24 MulWidth=16)
 aap_configured_test(unit_requant_ice40 TOP aap_requant SOURCE requant_test.cc PARAMS AccWidth=24 MulWidth=16 MulStyle=1 ICE40)
 aap_configured_test(unit_requant_odd TOP aap_requant SOURCE requant_test.cc PARAMS AccWidth=27 MulWidth=19)
-aap_configured_test(unit_residual_add TOP aap_residual_add SOURCE residual_add_test.cc)
-aap_configured_test(unit_residual_add_ice40 TOP aap_residual_add SOURCE residual_add_test.cc PARAMS MulStyle=1 ICE40)
+aap_configured_test(unit_residual_add TOP aap_residual_add SOURCE residual_add_test.cc PARAMS AddMulWidth=23)
+aap_configured_test(unit_residual_add_ice40 TOP aap_residual_add SOURCE residual_add_test.cc PARAMS AddMulWidth=16 MulStyle=1 ICE40)
 aap_configured_test(unit_selector TOP aap_selector SOURCE selector_test.cc PARAMS Group=16)
 aap_configured_test(unit_selector_ice40 TOP aap_selector SOURCE selector_test.cc PARAMS Group=8 MulStyle=1 ICE40)
 aap_configured_test(unit_selector_g4 TOP aap_selector SOURCE selector_test.cc PARAMS Group=4)
@@ -45,24 +45,24 @@ aap_configured_test(unit_exec_narrow TOP aap_exec SOURCE exec_test.cc
 # Shapes: the two shipped ones with shallow buffers, a block of several groups (G 4, 8 lanes, 128-bit bus), a block of
 # several beats (G 16, 32-bit bus), and 64 PEs.
 aap_configured_test(unit_compute_board TOP aap_compute SOURCE compute_test.cc
-  PARAMS Group=16 Lanes=4 Pes=32 Requantisers=8 AccWidth=32 MulWidth=24 AxiDataWidth=128 AddrWidth=32
+  PARAMS Group=16 Lanes=4 Pes=32 Requantisers=8 AccWidth=32 MulWidth=24 AddMulWidth=23 AxiDataWidth=128 AddrWidth=32
          ActDepth=256 WeightDepth=128 TableDepth=64 ParamDepth=32 PsumDepth=32 OutDepth=64 ResidualDepth=64)
 aap_configured_test(unit_compute_small TOP aap_compute SOURCE compute_test.cc
-  PARAMS Group=8 Lanes=1 Pes=16 Requantisers=1 AccWidth=21 MulWidth=8 ResidualPasses=3 MaxRowCycles=2 AxiDataWidth=32 AddrWidth=17
+  PARAMS Group=8 Lanes=1 Pes=16 Requantisers=1 AccWidth=21 MulWidth=8 AddMulWidth=16 ResidualPasses=3 MaxRowCycles=2 AxiDataWidth=32 AddrWidth=17
          ActDepth=512 WeightDepth=256 TableDepth=256 ParamDepth=32 PsumDepth=16 OutDepth=32 ResidualDepth=32)
 aap_configured_test(unit_compute_ice40 TOP aap_compute SOURCE compute_test.cc
-  PARAMS Group=8 Lanes=1 Pes=16 Requantisers=1 AccWidth=21 MulWidth=8 ResidualPasses=3 MaxRowCycles=2 AxiDataWidth=32 AddrWidth=17 MulStyle=1
+  PARAMS Group=8 Lanes=1 Pes=16 Requantisers=1 AccWidth=21 MulWidth=8 AddMulWidth=16 ResidualPasses=3 MaxRowCycles=2 AxiDataWidth=32 AddrWidth=17 MulStyle=1
          ActDepth=512 WeightDepth=256 TableDepth=256 ParamDepth=32 PsumDepth=16 OutDepth=32 ResidualDepth=32 ICE40)
 aap_configured_test(unit_compute_g4 TOP aap_compute SOURCE compute_test.cc
-  PARAMS Group=4 Lanes=8 Pes=16 Requantisers=4 AccWidth=32 MulWidth=20 AxiDataWidth=128 AddrWidth=24
+  PARAMS Group=4 Lanes=8 Pes=16 Requantisers=4 AccWidth=32 MulWidth=20 AddMulWidth=20 AxiDataWidth=128 AddrWidth=24
          ActDepth=256 WeightDepth=64 TableDepth=64 ParamDepth=32 PsumDepth=32 OutDepth=32 ResidualDepth=64)
 aap_configured_test(unit_compute_g16 TOP aap_compute SOURCE compute_test.cc
-  PARAMS Group=16 Lanes=2 Pes=16 Requantisers=2 AccWidth=26 MulWidth=16 ResidualPasses=3 AxiDataWidth=32 AddrWidth=24
+  PARAMS Group=16 Lanes=2 Pes=16 Requantisers=2 AccWidth=26 MulWidth=16 AddMulWidth=23 ResidualPasses=3 AxiDataWidth=32 AddrWidth=24
          ActDepth=128 WeightDepth=64 TableDepth=32 ParamDepth=32 PsumDepth=16 OutDepth=32 ResidualDepth=32)
 aap_configured_test(unit_compute_p64 TOP aap_compute SOURCE compute_test.cc
-  PARAMS Group=8 Lanes=2 Pes=64 Requantisers=8 AccWidth=28 MulWidth=24 AxiDataWidth=64 AddrWidth=24
+  PARAMS Group=8 Lanes=2 Pes=64 Requantisers=8 AccWidth=28 MulWidth=24 AddMulWidth=23 AxiDataWidth=64 AddrWidth=24
          ActDepth=128 WeightDepth=64 TableDepth=32 ParamDepth=32 PsumDepth=16 OutDepth=32 ResidualDepth=16)
 aap_configured_test(unit_drain TOP aap_drain SOURCE drain_test.cc
-  PARAMS Pes=32 Requantisers=8 AccWidth=32 MulWidth=24 AxiDataWidth=128 ParamDepth=32 PsumDepth=8 OutDepth=16 ResidualDepth=16)
+  PARAMS Pes=32 Requantisers=8 AccWidth=32 MulWidth=24 AddMulWidth=23 AxiDataWidth=128 ParamDepth=32 PsumDepth=8 OutDepth=16 ResidualDepth=16)
 aap_configured_test(unit_drain_small TOP aap_drain SOURCE drain_test.cc
-  PARAMS Pes=16 Requantisers=1 AccWidth=21 MulWidth=8 ResidualPasses=3 AxiDataWidth=32 ParamDepth=32 PsumDepth=8 OutDepth=16 ResidualDepth=16)
+  PARAMS Pes=16 Requantisers=1 AccWidth=21 MulWidth=8 AddMulWidth=16 ResidualPasses=3 AxiDataWidth=32 ParamDepth=32 PsumDepth=8 OutDepth=16 ResidualDepth=16)

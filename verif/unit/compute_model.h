@@ -59,8 +59,9 @@ struct Exec {
     v[8] = (bounds.lo & 0xffu) | (bounds.hi & 0xffu) << 8 | (add.bounds.zp & 0xffu) << 16 |
            static_cast<uint32_t>(add.shift) << 24;
     v[9] = (add.bounds.lo & 0xffu) | (add.bounds.hi & 0xffu) << 8;
-    v[10] = add.ma | add.mb << 16;
+    v[10] = add.ma;
     v[11] = static_cast<uint32_t>(add.c);
+    v[12] = add.mb;
     v[15] = 0xdeadbeef;
     return v;
   }
@@ -227,10 +228,9 @@ inline std::vector<Exec> random_pass(Random& random) {
     e.post = static_cast<int>(random.bits(5)) & 0x06;
     e.bounds = random_bounds(random);
     e.add.bounds = random_bounds(random);
-    e.add.ma = static_cast<uint32_t>(random.bits(16));
-    e.add.mb = static_cast<uint32_t>(random.bits(16));
+    random_multipliers(random, P_AddMulWidth, e.add);
     e.add.shift = random.one_in(8) ? static_cast<int>(random.bits(5))
-                                   : static_cast<int>(random.between(14, 17));
+                                   : static_cast<int>(random.between(P_AddMulWidth - 2, P_AddMulWidth + 1));
     e.add.c = static_cast<int32_t>(
         -(random.between(0, 255) * e.add.ma + random.between(0, 255) * e.add.mb));
     pass.push_back(e);

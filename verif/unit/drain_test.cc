@@ -71,10 +71,9 @@ class Bench : public Clocked<DUT> {
   void configure(const Fields& f) {
     auto& d = *dut;
     bounds = {static_cast<int>(random.between(-128, 127)), -100, 100};
-    add.ma = static_cast<uint32_t>(random.bits(16));
-    add.mb = static_cast<uint32_t>(random.bits(16));
-    add.c = static_cast<int32_t>(-random.between(0, 1 << 25));
-    add.shift = 16;
+    random_multipliers(random, P_AddMulWidth, add);
+    add.c = static_cast<int32_t>(-random.between(0, int64_t{1} << (P_AddMulWidth + 8)));
+    add.shift = P_AddMulWidth - 1;
     add.bounds = {3, -120, 110};
     d.cfg_load_i = 1;
     d.cfg_first_i = f.first;
@@ -93,7 +92,7 @@ class Bench : public Clocked<DUT> {
     d.cfg_add_hi_i = static_cast<uint8_t>(add.bounds.hi);
     d.cfg_add_ma_i = add.ma;
     d.cfg_add_mb_i = add.mb;
-    d.cfg_add_c_i = static_cast<uint32_t>(add.c) & 0x3ffffff;
+    d.cfg_add_c_i = static_cast<uint32_t>(add.c) & static_cast<uint32_t>((uint64_t{1} << (P_AddMulWidth + 9)) - 1);
     d.cfg_add_shift_i = add.shift;
     pixel_cycles = (f.residual && f.last ? P_ResidualPasses : 1) * kDrain;
     edge();

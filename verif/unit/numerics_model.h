@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "verif/unit/bench.h"
+
 namespace aap::bench {
 
 // Round half to even of value / 2^shift, exactly: floor, then look at what was cut off.
@@ -35,11 +37,17 @@ inline int8_t requantise(int64_t sum, int64_t bias, uint32_t m, int t, const Bou
 }
 
 struct ResidualAdd {
-  uint32_t ma = 0, mb = 0;  // 16 bits
+  uint32_t ma = 0, mb = 0;  // ma + mb < 2^AddMulWidth
   int32_t c = 0;  // -((za + 128) * ma + (zb + 128) * mb)
   int shift = 0;  // 0..31
   Bounds bounds;
 };
+
+inline void random_multipliers(Random& random, int bits, ResidualAdd& r) {
+  const int64_t limit = (int64_t{1} << bits) - 1;
+  r.ma = static_cast<uint32_t>(random.between(0, limit));
+  r.mb = static_cast<uint32_t>(random.between(0, limit - r.ma));
+}
 
 inline int8_t residual_add(int8_t a, int8_t b, const ResidualAdd& r) {
   const __int128 sum = static_cast<__int128>(a + 128) * r.ma + static_cast<__int128>(b + 128) * r.mb + r.c;

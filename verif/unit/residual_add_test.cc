@@ -19,15 +19,19 @@ BOOST_AUTO_TEST_CASE(matches_exact_integers) {
   for (int batch = 0; batch < 600; ++batch) {
     ResidualAdd r;
     const bool corner = batch < 64;
-    r.ma = corner ? (batch & 1) * 0xffff : static_cast<uint32_t>(random.bits(16));
-    r.mb = corner ? (batch >> 1 & 1) * 0xffff : static_cast<uint32_t>(random.bits(16));
+    random_multipliers(random, P_AddMulWidth, r);
+    if (corner) {
+      constexpr uint32_t kLimit = (1U << P_AddMulWidth) - 1;
+      r.ma = (batch & 1) * kLimit;
+      r.mb = (batch >> 1 & 1) * (kLimit - r.ma);
+    }
     const int za =
         corner ? (batch >> 2 & 1 ? 127 : -128) : static_cast<int>(random.between(-128, 127));
     const int zb =
         corner ? (batch >> 3 & 1 ? 127 : -128) : static_cast<int>(random.between(-128, 127));
     r.c = -static_cast<int32_t>((za + 128) * static_cast<int>(r.ma) + (zb + 128) * static_cast<int>(r.mb));
     r.shift = batch % 2 == 0 ? static_cast<int>(random.bits(5))
-                             : static_cast<int>(random.between(13, 18));
+                             : static_cast<int>(random.between(P_AddMulWidth - 3, P_AddMulWidth + 2));
     r.bounds.zp = static_cast<int>(random.between(-128, 127));
     if (random.one_in(2)) {
       r.bounds.lo = static_cast<int>(random.between(-128, 127));
@@ -35,7 +39,7 @@ BOOST_AUTO_TEST_CASE(matches_exact_integers) {
     }
     d.ma_i = r.ma;
     d.mb_i = r.mb;
-    d.c_i = static_cast<uint32_t>(r.c) & 0x3ffffff;
+    d.c_i = static_cast<uint32_t>(r.c) & static_cast<uint32_t>((uint64_t{1} << (P_AddMulWidth + 9)) - 1);
     d.shift_i = r.shift;
     d.zp_i = static_cast<uint8_t>(r.bounds.zp);
     d.lo_i = static_cast<uint8_t>(r.bounds.lo);
