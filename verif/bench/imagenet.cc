@@ -5,6 +5,8 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <cstdio>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "compile/compile.h"
@@ -21,11 +23,19 @@ using namespace aap;
 using Json = nlohmann::ordered_json;
 
 struct Arguments {
-  std::string network, config = "configs/board.yaml", json;
+  std::vector<std::string> networks;
+  std::string config = "configs/board.yaml", dense_config = "configs/board_dense.yaml", json;
   uint32_t seed = 1;
-  int keep = 4, keep_fully_connected = 0;
-  bool dense = false, rtl = false, layers = false;
+  int keep = 4;
+  bool rtl = false, cropped = false;
 };
+
+// What must hold at the size of the paper's comparison: cycles of DENSE / cycles, MAC use.
+struct Least {
+  double speedup = 0, mac_use = 0;
+};
+const std::map<std::string, Least> kLeast = {{"vgg16", {3.8, 0.91}}, {"resnet50", {3.4, 0.92}}, {"mobilenet_v1", {2.9, 0.74}}};
+constexpr double kLeastOfDenseRoofline = 0.95;
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -61,25 +71,39 @@ Json layer_rows(const Program& program, const Config& config, const ModelResult&
   return rows;
 }
 
-int run(const Arguments& a) {
-  const Config config = load_config(a.config);
-  const verif::ImageNetNetwork* found = nullptr;
+const verif::ImageNetNetwork& network_of(const std::string& name) {
   for (const verif::ImageNetNetwork& n : verif::imagenet_networks()) {
-    if (n.name == a.network) found = &n;
+    if (n.name == name) return n;
   }
-  if (found == nullptr) throw_input("--network is '{}', legal is vgg16, resnet50, mobilenet_v1, alexnet, squeezenet1_1", a.network);
-  verif::SyntheticPruning pruning{config.group, a.keep, a.keep};
-  if (a.keep == 4) pruning.keep_fully_connected = found->keep_fully_connected;
-  if (a.keep_fully_connected != 0) pruning.keep_fully_connected = a.keep_fully_connected;
-  auto begin = std::chrono::steady_clock::now();
-  const QNetwork network = found->build(a.seed, pruning);
-  CompileOptions options;
-  options.dense = a.dense;
-  const Program program = compile(network, config, options);
-  Json j = {{"network", network.name}, {"synthetic", true}, {"seed", a.seed}, {"config", config.name}, {"select", config.select},
-            {"keep", pruning.keep}, {"keep_fully_connected", pruning.keep_fully_connected}, {"group", pruning.group},
-            {"dense_program", a.dense}, {"compile_seconds", seconds_since(begin)}};
+  throw_input("network '{}', legal is vgg16, resnet50, mobilenet_v1, alexnet, squeezenet1_1", name);
+}
 
+// Every value of every layer against golden, and the cycles against the model's. Returns the first difference, "" where all agree.
+std::string run_rtl(const QNetwork& network, const Program& program, const Config& config, const Int8Tensor& input,
+                    uint64_t model_cycles, Json& j) {
+  verif::SessionOptions session;
+  session.memory.shared_bandwidth = true;
+  const auto begin = std::chrono::steady_clock::now();
+  verif::ProgramRun rtl(program, config, session);
+  const verif::JobResult job = rtl.run(input);
+  j["rtl_seconds"] = seconds_since(begin);
+  if (!job.done) return isa::to_string(job.error);
+  const verif::Comparison comparison = rtl.compare(Golden(network).run(input));
+  j.update({{"rtl_cycles", job.cycles}, {"values_compared", comparison.values}, {"mismatches", comparison.mismatches}});
+  if (comparison.first) return comparison.first->to_string();
+  return model_cycles == job.cycles ? "" : fmt::format("{} cycles in RTL, {} in the model", job.cycles, model_cycles);
+}
+
+// `difference`: of RTL, "" where it agrees or did not run.
+Json measure(const Arguments& a, const verif::ImageNetNetwork& net, const Config& config, int keep, std::string& difference) {
+  const verif::SyntheticPruning pruning{config.group, keep, keep == 4 ? net.keep_fully_connected : keep};
+  const int64_t size = a.cropped ? net.cropped_size : net.input_size;
+  auto begin = std::chrono::steady_clock::now();
+  const QNetwork network = net.build(a.seed, pruning, size);
+  const Program program = compile(network, config);
+  Json j = {{"config", config.name}, {"select", config.select}, {"input_size", size}, {"keep", pruning.keep},
+            {"keep_fully_connected", pruning.keep_fully_connected}, {"group", pruning.group},
+            {"compile_seconds", seconds_since(begin)}};
   begin = std::chrono::steady_clock::now();
   const ModelOptions memory = board_memory();
   std::vector<uint8_t> bytes;
@@ -93,41 +117,67 @@ int run(const Arguments& a) {
     least += roofline(l, config, memory).cycles();
   }
   const auto cycles = static_cast<double>(model.cycles);
-  j.update({{"macs_dense", dense}, {"macs_kept", kept}, {"model_cycles", model.cycles}, {"roofline_cycles", least},
+  j.update({{"macs_dense", dense}, {"macs_kept", kept}, {"cycles", model.cycles}, {"roofline_cycles", least},
             {"of_roofline", static_cast<double>(least) / cycles},
-            {"mac_use", static_cast<double>(kept) / config.multipliers() / cycles},
-            {"read_bytes", model.read_bytes}, {"write_bytes", model.write_bytes}, {"fetch_bytes", model.fetch_bytes},
-            {"model_seconds", seconds_since(begin)}});
+            {"mac_use", static_cast<double>(kept) / config.multipliers() / cycles}, {"read_bytes", model.read_bytes},
+            {"write_bytes", model.write_bytes}, {"fetch_bytes", model.fetch_bytes}, {"model_seconds", seconds_since(begin)}});
   for (const CycleCause& cause : kCycleCauses) j["counts"][cause.key] = model.counts.*cause.member;
-  if (a.layers) j["layers"] = layer_rows(program, config, model, memory);
+  if (a.rtl) difference = run_rtl(network, program, config, net.input(a.seed, size), model.cycles, j);
+  j["layers"] = layer_rows(program, config, model, memory);
+  return j;
+}
 
+void print(const std::string& name, const Json& j) {
+  fmt::print("\n{} ({}, synthetic): {:.1f} % of the roofline; cycles a layer adds, its roofline and what took the rest\n", name,
+             j["select"].get<std::string>(), 100 * j["of_roofline"].get<double>());
+  for (const Json& l : j["layers"]) {
+    const auto cycles = l["cycles"].get<uint64_t>(), least = l["roofline_cycles"].get<uint64_t>();
+    fmt::print("  {:<18} {:<16} K {:>2} {:>9} {:>9} {:<6} {:>4} %  {} {}\n", l["name"].get<std::string>(), l["op"].get<std::string>(),
+               l["keep"].get<int>(), cycles, least, l["bound"].get<std::string>(), cycles > 0 ? 100 * least / cycles : 100,
+               l["rest_cycles"].get<uint64_t>(), l["rest"].get<std::string>());
+  }
+}
+
+int run(const Arguments& a) {
+  const Config config = load_config(a.config), dense_config = load_config(a.dense_config);
+  if (config.multipliers() != dense_config.multipliers()) {
+    throw_input("{} has {} multipliers and {} {}, to be compared they need as many", a.config, config.multipliers(), a.dense_config,
+                dense_config.multipliers());
+  }
+  Json all;
   int status = 0;
-  if (a.rtl) {
-    verif::SessionOptions session;
-    session.memory.shared_bandwidth = true;
-    const Int8Tensor input = found->input(a.seed);
-    begin = std::chrono::steady_clock::now();
-    const auto expected = Golden(network).run(input);
-    j["golden_seconds"] = seconds_since(begin);
-    begin = std::chrono::steady_clock::now();
-    verif::ProgramRun rtl(program, config, session);
-    const verif::JobResult job = rtl.run(input);
-    const verif::Comparison comparison = rtl.compare(expected);
-    j.update({{"rtl_cycles", job.cycles}, {"values_compared", comparison.values}, {"mismatches", comparison.mismatches},
-              {"model_minus_rtl", static_cast<int64_t>(model.cycles) - static_cast<int64_t>(job.cycles)},
-              {"rtl_seconds", seconds_since(begin)}});
-    if (!job.done || comparison.mismatches > 0 || model.cycles != job.cycles) {
-      fmt::print(stderr, "{}: {}\n", network.name,
-                 comparison.first ? comparison.first->to_string()
-                                  : fmt::format("{}, {} cycles, the cycle model has {}", isa::to_string(job.error), job.cycles, model.cycles));
-      status = 1;
+  const auto fail = [&](const std::string& text) {
+    fmt::print(stderr, "{}\n", text);
+    status = 1;
+  };
+  for (const std::string& name : a.networks) network_of(name);
+  for (const std::string& name : a.networks) {
+    const verif::ImageNetNetwork& net = network_of(name);
+    std::string difference, dense_difference;
+    const Json pruned = measure(a, net, config, a.keep, difference);
+    const Json dense = measure(a, net, dense_config, 0, dense_difference);
+    const double speedup = dense["cycles"].get<double>() / pruned["cycles"].get<double>();
+    print(name, pruned);
+    print(name, dense);
+    fmt::print("{}: {} cycles against {} dense, {:.3f}x; MAC use {:.3f} against {:.3f}{}\n", name, pruned["cycles"].get<uint64_t>(),
+               dense["cycles"].get<uint64_t>(), speedup, pruned["mac_use"].get<double>(), dense["mac_use"].get<double>(),
+               a.rtl ? fmt::format("; RTL {} and {} values compared", pruned.value("values_compared", 0U), dense.value("values_compared", 0U))
+                     : "");
+    std::fflush(stdout);
+    if (!difference.empty()) fail(fmt::format("{} on {}: {}", name, config.name, difference));
+    if (!dense_difference.empty()) fail(fmt::format("{} on {}: {}", name, dense_config.name, dense_difference));
+    const auto least = kLeast.find(name);
+    if (!a.cropped && a.keep == 4 && least != kLeast.end() &&
+        (speedup < least->second.speedup || pruned["mac_use"].get<double>() < least->second.mac_use)) {
+      fail(fmt::format("{}: below {}x or a MAC use of {}", name, least->second.speedup, least->second.mac_use));
     }
+    if (!a.cropped && dense["of_roofline"].get<double>() < kLeastOfDenseRoofline) {
+      fail(fmt::format("{}: DENSE is below {} of its roofline", name, kLeastOfDenseRoofline));
+    }
+    all[name] = {{"synthetic", true}, {"seed", a.seed}, {"speedup_vs_dense", speedup}, {"mac_use", pruned["mac_use"]},
+                 {"pruned", pruned}, {"dense", dense}};
   }
-  if (a.json.empty()) {
-    fmt::print("{}\n", j.dump(2));
-  } else {
-    write_whole_file(a.json, j.dump(2) + "\n");
-  }
+  if (!a.json.empty()) write_whole_file(a.json, all.dump(1) + "\n");
   return status;
 }
 
@@ -135,16 +185,15 @@ int run(const Arguments& a) {
 
 int main(int argc, char** argv) {
   Arguments a;
-  CLI::App app{"ImageNet networks with seeded weights: cycles, roofline, and with --rtl bit-exactness"};
-  app.add_option("--network", a.network, "vgg16, resnet50, mobilenet_v1, alexnet, squeezenet1_1")->required();
-  app.add_option("--config", a.config, "configuration")->capture_default_str();
-  app.add_option("--keep", a.keep, "K of the configuration's G, 0: all")->capture_default_str();
-  app.add_option("--keep-fc", a.keep_fully_connected, "K of fully connected layers; 0: 1 for vgg16 at keep 4, else as --keep");
+  CLI::App app{"ImageNet networks with seeded weights: K of 16 against all weights on DENSE"};
+  app.add_option("networks", a.networks, "vgg16, resnet50, mobilenet_v1, alexnet, squeezenet1_1")->required();
+  app.add_option("--config", a.config, "configuration for the pruned network")->capture_default_str();
+  app.add_option("--dense-config", a.dense_config, "configuration for all weights")->capture_default_str();
+  app.add_option("--keep", a.keep, "K of the configuration's G; of 4, fully connected layers of vgg16 keep 1")->capture_default_str();
   app.add_option("--seed", a.seed, "seed of weights and input")->capture_default_str();
-  app.add_flag("--dense", a.dense, "compute zeros too");
-  app.add_flag("--rtl", a.rtl, "run the simulator of the configuration, every value against golden");
-  app.add_flag("--layers", a.layers, "a row for each layer");
-  app.add_option("--json", a.json, "file for the result; standard output without");
+  app.add_flag("--cropped", a.cropped, "every layer on fewer pixels");
+  app.add_flag("--rtl", a.rtl, "in RTL too: every value against golden, the cycles against the model");
+  app.add_option("--json", a.json, "file for all figures");
   CLI11_PARSE(app, argc, argv);
   try {
     return run(a);

@@ -136,24 +136,24 @@ void squeezenet1_1(NetworkBuilder& builder, const SyntheticPruning& pruning) {
 
 }  // namespace
 
-QNetwork ImageNetNetwork::build(uint32_t seed, const SyntheticPruning& pruning) const {
-  NetworkBuilder builder(seed, 3, input_size, input_size);
+QNetwork ImageNetNetwork::build(uint32_t seed, const SyntheticPruning& pruning, int64_t size) const {
+  NetworkBuilder builder(seed, 3, size, size);
   layers(builder, pruning);
   QNetwork network = builder.build();
   network.name = name + "_synthetic";
   return network;
 }
 
-Int8Tensor ImageNetNetwork::input(uint32_t seed) const {
-  return NetworkBuilder(seed, 3, input_size, input_size).random_input();
+Int8Tensor ImageNetNetwork::input(uint32_t seed, int64_t size) const {
+  return NetworkBuilder(seed, 3, size, size).random_input();
 }
 
 const std::vector<ImageNetNetwork>& imagenet_networks() {
-  static const std::vector<ImageNetNetwork> networks = {{"vgg16", 224, vgg16, 1},
-                                                        {"resnet50", 224, resnet50},
-                                                        {"mobilenet_v1", 224, mobilenet_v1},
-                                                        {"alexnet", 227, alexnet},
-                                                        {"squeezenet1_1", 224, squeezenet1_1}};
+  static const std::vector<ImageNetNetwork> networks = {{"vgg16", 224, 32, vgg16, 1},
+                                                        {"resnet50", 224, 64, resnet50},
+                                                        {"mobilenet_v1", 224, 64, mobilenet_v1},
+                                                        {"alexnet", 227, 67, alexnet},
+                                                        {"squeezenet1_1", 224, 64, squeezenet1_1}};
   return networks;
 }
 

@@ -21,15 +21,16 @@ struct SyntheticPruning {
 
 struct ImageNetNetwork {
   std::string name;
-  int64_t input_size;  // 3 x input_size x input_size
+  int64_t input_size;    // 3 x input_size x input_size
+  int64_t cropped_size;  // small and with every layer as it is but for height and width: for quick tests
   // Gives the builder its layers; the builder holds the input.
   std::function<void(NetworkBuilder&, const SyntheticPruning&)> layers;
   // Fully connected layers of VGG16 hold nine in ten of its weights: K of them where all others have 4.
   int keep_fully_connected = 4;
 
-  QNetwork build(uint32_t seed, const SyntheticPruning& pruning) const;
-  // Random values in the input's shape.
-  Int8Tensor input(uint32_t seed) const;
+  QNetwork build(uint32_t seed, const SyntheticPruning& pruning, int64_t size) const;
+  // Random values, 3 x size x size.
+  Int8Tensor input(uint32_t seed, int64_t size) const;
 };
 
 // vgg16, resnet50 (stride in the 3x3 convolutions), mobilenet_v1, alexnet (grouped convolutions; without its local response
