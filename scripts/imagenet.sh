@@ -5,7 +5,7 @@
 # roofline; fails where a network is below what it must reach. Needs a finished build.
 #   scripts/imagenet.sh [--rtl] [--record] [NETWORK ...]
 # --rtl runs every network in RTL on both accelerators, every value against golden and the cycles against the model
-# (the nightly suite: ctest -C nightly -R imagenet, about half an hour). --record writes docs/results/imagenet.json.
+# (the nightly suite: ctest -C nightly -R imagenet, about half an hour). --record writes docs/results/speed.json.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 options=() record=0 networks=()
@@ -18,13 +18,13 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ "${#networks[@]}" -gt 0 ] || networks=(mobilenet_v1 squeezenet1_1 alexnet resnet50 vgg16)
+[ "${#networks[@]}" -gt 0 ] || networks=(mobilenetv1 squeezenet alexnet resnet50 vgg16)
 build=${AAP_BUILD:-build}
 export AAP_LIB_DIR="$PWD/$build/lib"
 cmake --build "$build" --target aap-imagenet sim_board sim_board_dense >/dev/null
 if [ "$record" = 0 ]; then exec "$build/bin/aap-imagenet" "${networks[@]}" "${options[@]}"; fi
 mkdir -p out
-file=docs/results/imagenet.json
+file=docs/results/speed.json
 "$build/bin/aap-imagenet" "${networks[@]}" "${options[@]}" --json out/imagenet.json
 printf '{\n"command": "scripts/imagenet.sh%s --record",\n"tools": {"verilator": "%s"},\n"date": "%s",\n"networks": %s\n}\n' \
   "${options[*]:+ --rtl}" "$(verilator --version | cut -d' ' -f2)" "$(date -u +%F)" "$(cat out/imagenet.json)" >"$file.tmp"

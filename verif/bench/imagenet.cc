@@ -34,7 +34,7 @@ struct Arguments {
 struct Least {
   double speedup = 0, mac_use = 0;
 };
-const std::map<std::string, Least> kLeast = {{"vgg16", {3.8, 0.91}}, {"resnet50", {3.4, 0.92}}, {"mobilenet_v1", {2.9, 0.74}}};
+const std::map<std::string, Least> kLeast = {{"vgg16", {3.8, 0.91}}, {"resnet50", {3.4, 0.92}}, {"mobilenetv1", {2.9, 0.74}}};
 constexpr double kLeastOfDenseRoofline = 0.95;
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
@@ -75,7 +75,7 @@ const verif::ImageNetNetwork& network_of(const std::string& name) {
   for (const verif::ImageNetNetwork& n : verif::imagenet_networks()) {
     if (n.name == name) return n;
   }
-  throw_input("network '{}', legal is vgg16, resnet50, mobilenet_v1, alexnet, squeezenet1_1", name);
+  throw_input("network '{}', legal is vgg16, resnet50, mobilenetv1, alexnet, squeezenet", name);
 }
 
 // Every value of every layer against golden, and the cycles against the model's. Returns the first difference, "" where all agree.
@@ -175,7 +175,9 @@ int run(const Arguments& a) {
       fail(fmt::format("{}: DENSE is below {} of its roofline", name, kLeastOfDenseRoofline));
     }
     all[name] = {{"synthetic", true}, {"seed", a.seed}, {"speedup_vs_dense", speedup}, {"mac_use", pruned["mac_use"]},
-                 {"pruned", pruned}, {"dense", dense}};
+                 {"dense_roofline", dense["of_roofline"]}, {"cycles_model", pruned["cycles"]}, {"dense_cycles_model", dense["cycles"]}};
+    if (a.rtl) all[name].update({{"cycles_rtl", pruned["rtl_cycles"]}, {"dense_cycles_rtl", dense["rtl_cycles"]}});
+    all[name].update({{"pruned", pruned}, {"dense", dense}});
   }
   if (!a.json.empty()) write_whole_file(a.json, all.dump(1) + "\n");
   return status;
@@ -186,7 +188,7 @@ int run(const Arguments& a) {
 int main(int argc, char** argv) {
   Arguments a;
   CLI::App app{"ImageNet networks with seeded weights: K of 16 against all weights on DENSE"};
-  app.add_option("networks", a.networks, "vgg16, resnet50, mobilenet_v1, alexnet, squeezenet1_1")->required();
+  app.add_option("networks", a.networks, "vgg16, resnet50, mobilenetv1, alexnet, squeezenet")->required();
   app.add_option("--config", a.config, "configuration for the pruned network")->capture_default_str();
   app.add_option("--dense-config", a.dense_config, "configuration for all weights")->capture_default_str();
   app.add_option("--keep", a.keep, "K of the configuration's G; of 4, fully connected layers of vgg16 keep 1")->capture_default_str();

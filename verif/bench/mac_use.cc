@@ -16,7 +16,8 @@ namespace {
 struct Case {
   const char* name;
   int64_t channels, size, channels_out, kernel;
-  int keep;
+  int keep;  // 0: all weights
+  int64_t stride = 1;
 };
 
 constexpr Case kCases[] = {
@@ -25,6 +26,14 @@ constexpr Case kCases[] = {
     {"256x14x14 to 256, 1x1, keep 4", 256, 14, 256, 1, 4}, {"256x14x14 to 256, 3x3, keep 4", 256, 14, 256, 3, 4},
     {"512x7x7 to 512, 3x3, keep 4", 512, 7, 512, 3, 4},    {"64x28x28 to 64, 3x3, keep 8", 64, 28, 64, 3, 8},
     {"64x28x28 to 64, 3x3, keep 16", 64, 28, 64, 3, 16},
+    {"first layer 3x224x224 to 64, 7x7 stride 2", 3, 224, 64, 7, 0, 2},
+    {"first layer 3x224x224 to 32, 3x3 stride 2", 3, 224, 32, 3, 0, 2},
+    {"first layer 3x224x224 to 64, 3x3", 3, 224, 64, 3, 0},
+    {"first layer 1x28x28 to 32, 5x5", 1, 28, 32, 5, 0},
+    {"first layer 1x112x112 to 32, 3x3", 1, 112, 32, 3, 0},
+    {"first layer 1x224x224 to 32, 3x3", 1, 224, 32, 3, 0},
+    {"first layer 1x224x224 to 64, 3x3", 1, 224, 64, 3, 0},
+    {"first layer 1x49x49 to 64, 7x7 stride 2", 1, 49, 64, 7, 0, 2},
 };
 
 }  // namespace
@@ -39,6 +48,7 @@ int main(int argc, char** argv) {
       verif::LayerShape shape;
       shape.channels_out = c.channels_out;
       shape.kernel_h = shape.kernel_w = c.kernel;
+      shape.stride_h = shape.stride_w = c.stride;
       shape.pad_top = shape.pad_left = shape.pad_bottom = shape.pad_right = c.kernel / 2;
       shape.keep = c.keep;
       shape.group = config.group;

@@ -77,7 +77,7 @@ void resnet50(NetworkBuilder& builder, const SyntheticPruning& pruning) {
   n.fully_connected(1000);
 }
 
-void mobilenet_v1(NetworkBuilder& builder, const SyntheticPruning& pruning) {
+void mobilenetv1(NetworkBuilder& builder, const SyntheticPruning& pruning) {
   Layers n(builder, pruning);
   n.first(square(32, 3, 2, 1));
   const struct {
@@ -111,7 +111,7 @@ void alexnet(NetworkBuilder& builder, const SyntheticPruning& pruning) {
   n.fully_connected(1000);
 }
 
-void squeezenet1_1(NetworkBuilder& builder, const SyntheticPruning& pruning) {
+void squeezenet(NetworkBuilder& builder, const SyntheticPruning& pruning) {
   Layers n(builder, pruning);
   const auto fire = [&](int64_t squeeze, int64_t expand) {
     const int s = n.conv(square(squeeze, 1, 1, 0));
@@ -151,9 +151,9 @@ Int8Tensor ImageNetNetwork::input(uint32_t seed, int64_t size) const {
 const std::vector<ImageNetNetwork>& imagenet_networks() {
   static const std::vector<ImageNetNetwork> networks = {{"vgg16", 224, 32, vgg16, 1},
                                                         {"resnet50", 224, 64, resnet50},
-                                                        {"mobilenet_v1", 224, 64, mobilenet_v1},
+                                                        {"mobilenetv1", 224, 64, mobilenetv1},
                                                         {"alexnet", 227, 67, alexnet},
-                                                        {"squeezenet1_1", 224, 64, squeezenet1_1}};
+                                                        {"squeezenet", 224, 64, squeezenet}};
   return networks;
 }
 

@@ -33,8 +33,8 @@ struct ImageNetNetwork {
   Int8Tensor input(uint32_t seed, int64_t size) const;
 };
 
-// vgg16, resnet50 (stride in the 3x3 convolutions), mobilenet_v1, alexnet (grouped convolutions; without its local response
-// normalisation, which the accelerator lacks), squeezenet1_1.
+// vgg16, resnet50 (stride in the 3x3 convolutions), mobilenetv1, alexnet (grouped convolutions; without its local response
+// normalisation, which the accelerator lacks), squeezenet.
 const std::vector<ImageNetNetwork>& imagenet_networks();
 
 }  // namespace aap::verif
