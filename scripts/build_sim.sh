@@ -36,9 +36,17 @@ verilator --cc --prefix "Vaap_$name" --top-module "aap_$name" -Mdir "$work/obj" 
   "$work/aap_$name.sv" >"$work/verilator.log" 2>&1 || { cat "$work/verilator.log" >&2; exit 1; }
 objects=(verilated.o verilated_threads.o)
 [ "$trace" = 0 ] || objects+=(verilated_fst_c.o)
+# Verilator's run time is the same for all of them: compiled by the first, copied by the others.
+runtime="$build/sim/runtime$suffix-$(verilator --version | tr -cs 'A-Za-z0-9.\n' _)"
+if [ -d "$runtime" ]; then cp "$runtime"/*.o "$work/obj"; fi
 make -C "$work/obj" -f "Vaap_$name.mk" -j "$jobs" OPT_FAST=-O2 OPT_SLOW=-O1 OPT_GLOBAL=-O2 \
   "Vaap_${name}__ALL.a" "${objects[@]}" \
   >"$work/make.log" 2>&1 || { tail -40 "$work/make.log" >&2; exit 1; }
+if [ ! -d "$runtime" ]; then
+  kept=$(mktemp -d "$build/sim/runtime.XXXXXX")
+  for o in "${objects[@]}"; do cp "$work/obj/$o" "$kept"; done
+  mv -T "$kept" "$runtime" 2>/dev/null || rm -rf "$kept"
+fi
 vroot=$(verilator --getenv VERILATOR_ROOT 2>/dev/null || echo /usr/share/verilator)
 "${CXX:-g++}" -std=c++17 -O2 -fPIC -shared $flags -DAAP_VTOP="Vaap_$name" -DAAP_AXI_DATA_WIDTH="$width" \
   -I"$root" -I"$work/obj" -isystem "$vroot/include" -isystem "$vroot/include/vltstd" \
