@@ -59,6 +59,13 @@ int run_float(const RunArguments& a) {
     Shape shape = graph.inputs.at(0).shape;
     if (!shape.empty()) shape[0] = count;
     if (data.kind != DataKind::kPixels && element_count(shape) == x.size()) x.shape = shape;
+    // It is the data that does not fit, so the message names it.
+    bool fits = shape.empty() || shape.size() == x.shape.size();
+    for (size_t d = 1; fits && d < shape.size(); ++d) fits = shape[d] < 0 || shape[d] == x.shape[d];
+    if (!fits) {
+      throw_input("{}: data set '{}' gives inputs of {}, the network's are {}", a.file, data.name,
+                  fmt::join(x.shape, " x "), fmt::join(shape, " x "));
+    }
     const FloatTensor y = in_file(a.file, [&] { return executor.run(x, a.jobs); });
     const int64_t classes = y.size() / count;
     for (int64_t b = 0; b < count; ++b) {
@@ -102,7 +109,8 @@ Differences differences(const QNetwork& network, const FloatTensor& got, const s
     const auto row = got.data.begin() + i * classes;
     const auto other = want.begin() + i * classes;
     for (int64_t k = 0; k < classes; ++k) {
-      const auto steps = static_cast<int64_t>(std::llround(std::fabs(row[k] - other[k]) / step));
+      // Within int64 whatever the other runtime's file holds.
+      const auto steps = static_cast<int64_t>(std::llround(std::min(1e18, std::fabs(row[k] - other[k]) / step)));
       ++d.compared;
       d.different += steps != 0 ? 1 : 0;
       d.largest = std::max(d.largest, steps);

@@ -173,6 +173,9 @@ class ProgramReader {
     ++layer.execs;
     // Partial sums of several pixel blocks may be on their way at once; each has its place.
     sum_ = &sums_[d.get(f::kPsumBase)];
+    if (sums_.size() > static_cast<size_t>(config_.psum_depth)) {  // also a bound on memory
+      fail(fmt::format("EXEC begins one more sum than the {} that may be open", config_.psum_depth));
+    }
     if (d.get(f::kFirst) != 0) sum_->clear();
     const uint32_t steps = d.get(f::kSteps), keep = d.get(f::kKeep);
     for (uint32_t s = 0; s < steps; ++s) {
@@ -186,7 +189,10 @@ class ProgramReader {
         }
       }
     }
-    if (d.get(f::kLast) != 0) close(d, layer);
+    if (d.get(f::kLast) != 0) {
+      close(d, layer);
+      sums_.erase(d.get(f::kPsumBase));
+    }
   }
 
   const uint8_t* entry(const std::vector<int64_t>& buffer, uint32_t index, int beats, const char* what) const {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/npy.h"
 
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <system_error>
+#include <type_traits>
 
 #include "model/whole_file.h"
 
@@ -64,6 +66,9 @@ Constant values(const std::string& bytes, size_t at, Shape shape, const std::str
     From v;
     std::memcpy(&v, bytes.data() + at + i * sizeof(From), sizeof(From));
     data[i] = static_cast<To>(v);
+    if constexpr (std::is_floating_point_v<To>) {
+      if (!std::isfinite(data[i])) throw_input("{}: value {} is {}, legal is a finite fp32 number", path, i, v);
+    }
   }
   return Tensor<To>(std::move(shape), std::move(data));
 }

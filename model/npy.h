@@ -9,7 +9,8 @@
 namespace aap {
 
 // int8, uint8, int32 and int64 as they are, 16-bit integers as int32, uint32 as int64, float64 as
-// float. Memory is bounded by the file's size. Errors: InputError naming file and field.
+// float. Memory is bounded by the file's size. Errors: InputError naming file and field, or a value that
+// is NaN or infinite.
 Constant read_npy(const std::string& path);
 
 // Whole or not at all.

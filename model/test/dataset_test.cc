@@ -156,8 +156,8 @@ BOOST_AUTO_TEST_CASE(npy_arrays_there_and_back) {
   BOOST_TEST((read_npy(numpy(wide, std::string("\0\0\0\0\0\0\xf8\x3f", 8))) ==
               Constant(FloatTensor({1}, {1.5F}))));
 
-  const auto refused = [&](const std::string& header, const std::string& part) {
-    const std::string path = numpy(header, "12345678");
+  const auto refused = [&](const std::string& header, const std::string& part, const std::string& values = "12345678") {
+    const std::string path = numpy(header, values);
     try {
       read_npy(path);
       BOOST_ERROR("read: " << header);
@@ -175,6 +175,10 @@ BOOST_AUTO_TEST_CASE(npy_arrays_there_and_back) {
   refused("{'descr': '<f4', 'fortran_order': False, 'shape': (-2,), }", "legal are at most 8");
   refused("{'descr': '<f4', 'fortran_order': False, 'shape': (2", "has no end");
   refused("{'descr': '<f4', 'shape': (2,), }", "no 'fortran_order'");
+  const std::string floats = "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }";
+  refused(floats, "value 1 is nan", std::string("\0\0\0\0\0\0\xc0\x7f", 8));
+  refused(floats, "value 0 is -inf", std::string("\0\0\x80\xff\0\0\0\0", 8));
+  refused(wide, "value 0 is 1e+308", std::string("\xa0\xc8\xeb\x85\xf3\xcc\xe1\x7f", 8));
 }
 
 BOOST_AUTO_TEST_CASE(npy_inputs_by_type) {

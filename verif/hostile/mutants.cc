@@ -12,8 +12,8 @@ const std::vector<Format>& formats() {
     f.push_back({"recipe", ".yaml", recipe_seeds(), {{"yaml", mutate_yaml}, {"bytes", mutate_bytes}}});
     f.push_back({"program", ".aap", program_seeds(), {{"field", mutate_program}, {"bytes", mutate_bytes}}});
     f.push_back({"images", ".idx", image_seeds(), {{"header", mutate_header}, {"bytes", mutate_bytes}}});
-    f.push_back({"npy", ".npy", npy_seeds(), {{"header", mutate_header}, {"bytes", mutate_bytes}}});
-    f.push_back({"cifar", ".bin", {{"two", std::string(2 * 3073, '\5')}}, {{"bytes", mutate_bytes}}});
+    f.push_back({"npy", ".npy", npy_seeds(), {{"fields", mutate_npy}, {"header", mutate_header}, {"bytes", mutate_bytes}}});
+    f.push_back({"cifar", ".bin", cifar_seeds(), {{"records", mutate_records}, {"bytes", mutate_bytes}}});
     return f;
   }();
   return kFormats;

@@ -26,6 +26,11 @@ void mutate_yaml(std::string& bytes, Pick& pick);
 void mutate_program(std::string& bytes, Pick& pick);
 // IDX, NPY and other binary headers: each of the first 128 bytes and big- and little-endian words.
 void mutate_header(std::string& bytes, Pick& pick);
+// CIFAR-10 binary: every label, records cut short, doubled, one too many.
+void mutate_records(std::string& bytes, Pick& pick);
+// The dictionary of an npy file: each key removed, doubled and set to each value that has broken a
+// reader somewhere, the header's length right again; and values NaN, infinite, negative, huge.
+void mutate_npy(std::string& bytes, Pick& pick);
 // Truncation at every offset, every bit of small files, pieces removed and doubled, bytes appended.
 void mutate_bytes(std::string& bytes, Pick& pick);
 

@@ -15,7 +15,7 @@
 #include "model/npy.h"
 #include "prune/recipe.h"
 #include "quantize/quantize.h"
-#include "verif/networks/builder.h"
+#include "verif/networks/small.h"
 
 namespace aap::hostile {
 namespace {
@@ -245,31 +245,13 @@ std::string gzip(const std::string& bytes) {
   return out;
 }
 
-std::string program_bytes(const QNetwork& network, const std::string& config) {
+std::string program_bytes(const verif::NetworkBuilder& builder, const std::string& path_of_config) {
+  const Config config = load_config(path_of_config);
   const std::string path = temporary(".aap");
-  write_program(compile(network, load_config(config)), path);
+  write_program(compile(verif::narrow(builder.build(), config.multiplier_width, config.accumulator_width), config), path);
   std::string bytes = read_bytes(path);
   std::remove(path.c_str());
   return bytes;
-}
-
-// Every kind of descriptor: convolution with a residual, pooling, two tiles, placement.
-QNetwork program_network(uint32_t seed) {
-  verif::NetworkBuilder b(seed, 8, 5, 4);
-  verif::LayerShape s;
-  s.channels_out = 8;
-  s.kernel_h = s.kernel_w = 3;
-  s.pad_top = s.pad_left = s.pad_bottom = s.pad_right = 1;
-  s.keep = 2;
-  s.group = 8;
-  const int first = b.conv(s);
-  const int second = b.conv(s);
-  b.add(first, second, true);
-  verif::LayerShape p;
-  p.kernel_h = p.kernel_w = 2;
-  p.stride_h = p.stride_w = 2;
-  b.max_pool(p);
-  return b.build();
 }
 
 }  // namespace
@@ -308,19 +290,34 @@ Seeds config_seeds() {
 }
 
 Seeds program_seeds() {
-  return {{"board", program_bytes(program_network(1), "configs/board.yaml")},
-          {"small", program_bytes(program_network(2), "configs/small.yaml")}};
+  return {{"board", program_bytes(verif::every_layer(1), "configs/board.yaml")},
+          {"small", program_bytes(verif::every_layer(2), "configs/small.yaml")},
+          {"pools", program_bytes(verif::every_pool(3), "configs/board.yaml")}};
 }
 
 Seeds npy_seeds() {
   Seeds seeds;
-  for (const Constant& value : {Constant(pattern({2, 3, 4}, 9)), Constant(Int8Tensor({5}, 1)), Constant(Tensor<uint8_t>({1, 2, 2, 2}, 200))}) {
+  const std::vector<std::pair<const char*, Constant>> arrays = {
+      {"floats", pattern({2, 3, 2, 2}, 9)},
+      {"integers", Int8Tensor({2, 5}, 1)},
+      {"pixels", Tensor<uint8_t>({2, 3, 2, 2}, 200)},
+      {"labels", Tensor<int64_t>({2}, std::vector<int64_t>{3, 255})}};
+  for (const auto& [name, value] : arrays) {
     const std::string path = temporary(".npy");
     write_npy(value, path);
-    seeds.emplace_back(fmt::format("type{}", value.index()), read_bytes(path));
+    seeds.emplace_back(name, read_bytes(path));
     std::remove(path.c_str());
   }
   return seeds;
+}
+
+Seeds cifar_seeds() {
+  std::string two;
+  for (size_t n = 0; n < 2; ++n) {
+    two += static_cast<char>(9 * n);  // the labels allowed are 0..9
+    for (size_t i = 0; i < 3 * 32 * 32; ++i) two += static_cast<char>(i * 37 + n);
+  }
+  return {{"two", two}};
 }
 
 Seeds image_seeds() {

@@ -19,6 +19,7 @@ Seeds recipe_seeds();
 const Graph& recipe_network();  // the float seed, which the recipes are for
 Seeds program_seeds();
 Seeds npy_seeds();
+Seeds cifar_seeds();
 // Images and labels in one: the readers take the same file as both.
 Seeds image_seeds();
 

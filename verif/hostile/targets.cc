@@ -8,17 +8,22 @@
 #include <fstream>
 #include <functional>
 
+#include "compile/check_program.h"
 #include "compile/compile.h"
 #include "compile/disassemble.h"
 #include "cyclemodel/cyclemodel.h"
+#include "golden/certify.h"
+#include "golden/explain.h"
 #include "golden/golden.h"
 #include "model/dataset.h"
 #include "model/float_executor.h"
 #include "model/graph.h"
-#include "model/npy.h"
 #include "model/message.h"
+#include "model/npy.h"
+#include "model/preprocessing.h"
 #include "model/qimport.h"
 #include "model/shapes.h"
+#include "prune/bn_recalibration.h"
 #include "prune/check.h"
 #include "prune/prune.h"
 #include "prune/recipe.h"
@@ -29,6 +34,7 @@ namespace aap::hostile {
 namespace {
 
 constexpr int64_t kMostWork = 1 << 20;  // operations that a case may run; more would take too long
+const std::string kValid = "verif/hostile/valid/";
 
 // What is wrong with a message, or "".
 std::string wrong_message(const std::string& thrown, const std::string& path) {
@@ -130,6 +136,14 @@ void quantised(Ways& ways, const Graph& graph, bool& accepted) {
       golden = Golden(network).run(Int8Tensor({in.channels, in.height, in.width}, 1));
     });
   }
+  ways.way("certify", [&] { certify(graph, network); });
+  if (!golden.empty()) {
+    ways.way("explain", [&] {
+      NamedValues values;
+      for (size_t i = 0; i < golden.size(); ++i) values[network.tensors[i].name] = golden[i];
+      NetworkComparison(graph, network).add(values);
+    });
+  }
   ways.way("fit", [&] { fit(network, config); });
   Program program;
   if (!ways.way("compile", [&] { program = compile(network, config); })) return;
@@ -154,6 +168,7 @@ void onnx_file(Ways& ways, const std::string& path, bool& accepted) {
   if (!ways.way("read", [&] { graph = read_onnx(path); })) return;
   ways.way("list", [&] { unsupported_float_nodes(graph); });
   ways.way("check", [&] { check_pruned(graph); });
+  ways.way("preprocessing", [&] { preprocessing_of(graph.metadata, graph.name); });
   quantised(ways, graph, accepted);
   const bool is_float = ways.way("float", [&] { FloatExecutor executor(graph); });
   const bool small = work_of(graph) <= kMostWork;
@@ -173,6 +188,13 @@ void onnx_file(Ways& ways, const std::string& path, bool& accepted) {
     ways.way("check pruned", [&] { check_pruned(pruned); });
   }
   if (is_float && small && image.size() == 3 && element_count(image) > 0) {
+    ways.way("wanda", [&] {
+      const FloatTensor images = noise(image).batch(0, 2);
+      options.score = "wanda";
+      Graph scored = graph;
+      prune(scored, plan(scored, options), {{"wanda", wanda_scorer(images)}});
+      recalibrate_batch_norm(scored, images);
+    });
     Graph made;
     QuantizeOptions quantize;
     quantize.calibration_images = 2;
@@ -205,7 +227,14 @@ void program_file(Ways& ways, const std::string& path, bool& accepted) {
     disassemble(program);
     disassemble(program, {&config, -1});
   });
+  ways.way("check", [&] { check_program(program, config); });
   run_program(ways, program, config, [](const std::vector<uint8_t>&) {});
+}
+
+// As every command does it: the first image, preprocessed, and the last alone.
+void use(const Dataset& data) {
+  if (data.kind != DataKind::kInt8) data.batch(0, 1);
+  data.subset(data.count() - 1, 1);
 }
 
 }  // namespace
@@ -224,13 +253,17 @@ std::string exercise(const std::string& format, const std::string& path, bool& a
     program_file(ways, path, accepted);
   } else if (format == "npy") {
     accepted = ways.way("read", [&] { read_npy(path); });
-    ways.way("data", [&] { read_npy_data(path, path); });
+    ways.way("inputs", [&] { use(read_dataset(path, kValid + "two_labels.npy")); });
+    ways.way("labels", [&] { use(read_dataset(kValid + "two_inputs.npy", path)); });
   } else if (format == "cifar") {
-    accepted = ways.way("read", [&] { read_cifar10(path).batch(0, 1); });
+    accepted = ways.way("read", [&] { use(read_dataset(path, "")); });
   } else if (format == "images") {
-    accepted = ways.way("images", [&] { read_idx(path, path); });
-    accepted = ways.way("labels", [&] { read_idx("verif/hostile/valid/two_images.idx", path); }) || accepted;
-    if (ways.way("images", [&] { read_idx(path, "verif/hostile/valid/two_labels.idx").batch(0, 1); })) accepted = true;
+    const auto read = [&](const char* name, const std::string& images, const std::string& labels) {
+      if (ways.way(name, [&] { use(read_dataset(images, labels)); })) accepted = true;
+    };
+    read("both", path, path);
+    read("labels", kValid + "two_images.idx", path);
+    read("images", path, kValid + "two_labels.idx");
   } else {
     return "format '" + format + "' is unknown";
   }

@@ -11,54 +11,20 @@
 #include "golden/golden.h"
 #include "model/error.h"
 #include "model/whole_file.h"
-#include "verif/networks/builder.h"
+#include "verif/networks/small.h"
 #include "verif/programs/kept.h"
 
 namespace {
 
 using namespace aap;
 
-// Every kind of descriptor: convolutions of two sizes, a fused addition (LOAD_RES), depthwise,
-// pooling and a fully connected layer.
-void every(verif::NetworkBuilder& b) {
-  verif::LayerShape s;
-  s.channels_out = 8;
-  s.kernel_h = s.kernel_w = 3;
-  s.pad_top = s.pad_left = s.pad_bottom = s.pad_right = 1;
-  s.keep = 2;
-  s.group = 8;
-  const int first = b.conv(s);
-  const int second = b.conv(s);
-  b.add(first, second, true);
-  verif::LayerShape p;
-  p.kernel_h = p.kernel_w = 2;
-  p.stride_h = p.stride_w = 2;
-  b.max_pool(p);
-  b.depthwise(s);
-  b.fully_connected(5);
-}
-
-// Concatenation by placement, averages with and without padding, a global average.
-void pools(verif::NetworkBuilder& b) {
-  verif::LayerShape s;
-  s.kernel_h = 3;
-  s.kernel_w = 2;
-  s.pad_top = s.pad_left = 1;
-  const int a = b.average_pool(s, false, 0);
-  const int c = b.average_pool(s, true, 0);
-  const int all = b.concat({a, c});
-  b.identity(all);
-  b.global_average_pool();
-}
-
 QNetwork network(const std::string& name, const Config& config, Int8Tensor& input) {
-  const bool is_every = name == "every";
-  verif::NetworkBuilder b(7, is_every ? 8 : 16, 5, 4);
-  is_every ? every(b) : pools(b);
+  verif::NetworkBuilder b = name == "every" ? verif::every_layer(7) : verif::every_pool(7);
   input = b.random_input();
-  QNetwork n = b.build();
+  QNetwork n = verif::narrow(b.build(), config.multiplier_width, config.accumulator_width,
+                            config.add_multiplier_width);
   n.name = name;
-  return verif::narrow(n, config.multiplier_width, config.accumulator_width, config.add_multiplier_width);
+  return n;
 }
 
 int keep() {

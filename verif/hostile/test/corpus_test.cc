@@ -39,8 +39,14 @@ const std::map<std::string, std::string>& commands() {
       {"config", "compile " + kValid + "qlinear.onnx --config {} -o {out}"},
       {"dump", "dump {}"},
       {"run", "run {} --engine model --network " + kValid + "qlinear.onnx --config configs/board.yaml"},
-      {"images", "run " + kValid + "float.onnx --engine float --images-file {} --labels-file " + kValid + "two_labels.idx"},
-      {"labels", "run " + kValid + "float.onnx --engine float --images-file " + kValid + "two_images.idx --labels-file {}"},
+      {"images", "run " + kValid + "float.onnx --engine float --data {} --labels " + kValid + "two_labels.idx"},
+      {"labels", "run " + kValid + "float.onnx --engine float --data " + kValid + "two_images.idx --labels {}"},
+      {"npy", "run " + kValid + "float.onnx --engine float --data {} --labels " + kValid + "two_labels.npy"},
+      {"npy_labels", "run " + kValid + "float.onnx --engine float --data " + kValid + "two_inputs.npy --labels {}"},
+      {"npy_expected", "run " + kValid + "qlinear.onnx --engine golden --data " + kValid + "two_inputs.npy --labels " +
+                           kValid + "two_labels.npy --expected {}"},
+      {"cifar", "run " + kValid + "rgb.onnx --engine float --data {}"},
+      {"recipe", "prune " + kValid + "float.onnx --recipe {} -o {out}"},
   };
   return kCommands;
 }
@@ -111,13 +117,13 @@ BOOST_AUTO_TEST_CASE(the_list_and_the_folder_agree) {
 // The commands of the corpus go through with the valid files, so that it is the corpus they refuse.
 BOOST_AUTO_TEST_CASE(valid_files_are_taken) {
   const std::string out = fs::temp_directory_path() / ("aap_corpus_out_" + std::to_string(getpid()));
+  const std::map<std::string, std::string> files = {
+      {"compile", "qlinear.onnx"}, {"fit", "qlinear.onnx"}, {"prune", "float.onnx"}, {"images", "two_images.idx"},
+      {"labels", "two_labels.idx"}, {"npy", "two_inputs.npy"}, {"npy_labels", "two_labels.npy"},
+      {"npy_expected", "two_outputs.npy"}, {"cifar", "two_cifar.bin"}, {"recipe", "recipe.yaml"}};
   for (const auto& [name, command] : commands()) {
-    std::string file = kValid + "float.onnx";
-    if (name == "compile" || name == "fit") file = kValid + "qlinear.onnx";
-    if (name == "config") file = "configs/board.yaml";
-    if (name == "images") file = kValid + "two_images.idx";
-    if (name == "labels") file = kValid + "two_labels.idx";
     if (name == "check" || name == "quantize" || name == "dump" || name == "run") continue;  // need Fashion-MNIST or pruned files
+    const std::string file = name == "config" ? "configs/board.yaml" : kValid + files.at(name);
     const std::string arguments = replaced(replaced(command, "{}", file), "{out}", out);
     const int status = std::system((AAP_BINARY_DIR "/bin/aap " + arguments + " >/dev/null").c_str());
     BOOST_TEST((WIFEXITED(status) ? WEXITSTATUS(status) : -1) == 0, "aap " << arguments);
