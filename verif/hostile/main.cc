@@ -10,12 +10,15 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <numeric>
 
+#include "compile/program.h"
 #include "model/message.h"
 #include "verif/hostile/mutate.h"
 #include "verif/hostile/pool.h"
+#include "verif/hostile/seeds.h"
 #include "verif/hostile/targets.h"
 
 namespace {
@@ -28,7 +31,7 @@ struct Arguments {
   uint64_t count = 2000;  // mutants a format; 0: all systematic ones
   uint32_t seed = 1;
   int jobs = 2;
-  std::string format, repeat, keep, list, seeds;
+  std::string format, repeat, keep, list, seeds, update;
 };
 
 Arguments parse(int argc, char** argv) {
@@ -50,6 +53,7 @@ Arguments parse(int argc, char** argv) {
     else if (key == "--case") a.repeat = value;  // FORMAT:NUMBER
     else if (key == "--seeds") a.seeds = value;  // folder for the valid files that mutants start from
     else if (key == "--list") a.list = value;    // prints all systematic mutants of a format
+    else if (key == "--update") a.update = value;  // folder whose programs become ones of this version
     else if (key == "--keep") a.keep = value;    // folder for the files of findings
     else throw_input("hostile: unknown option {}", key);
   }
@@ -84,6 +88,22 @@ int repeat(const Arguments& a) {
   fmt::print("{}{}\n", accepted ? "taken" : "refused", what.empty() ? "" : ": " + what);
   if (a.keep.empty()) fs::remove(path);
   return what.empty() ? 0 : 1;
+}
+
+// Those whose version is what is wrong with them stay.
+int update(const std::string& folder) {
+  const uint32_t hash = load_config(tiny_config()).hash();
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string path = entry.path(), name = entry.path().filename();
+    if (entry.path().extension() != ".aap" || name.rfind("version_", 0) == 0) continue;
+    std::ifstream in(path, std::ios::binary);
+    const std::string old{std::istreambuf_iterator<char>(in), {}};
+    const std::string now = updated_program(old, Program::kFormatVersion, hash);
+    if (now == old) continue;
+    write(path, now);
+    fmt::print("{}: updated\n", path);
+  }
+  return 0;
 }
 
 uint64_t run(const Format& format, const Arguments& a) {
@@ -134,6 +154,7 @@ int main(int argc, char** argv) {
   try {
     const Arguments a = parse(argc, argv);
     if (!a.repeat.empty()) return repeat(a);
+    if (!a.update.empty()) return update(a.update);
     if (!a.seeds.empty()) {
       for (const Format& f : formats()) {
         for (const auto& [name, bytes] : f.seeds) write(a.seeds + "/" + name + f.extension, bytes);

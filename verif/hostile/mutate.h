@@ -24,6 +24,9 @@ void mutate_yaml(std::string& bytes, Pick& pick);
 // Program file: header words, every node of the metadata, every word of every descriptor. The check
 // sums and check words are right again afterwards, but for the mutants that are about them.
 void mutate_program(std::string& bytes, Pick& pick);
+// A program file of an earlier format version or configuration hash as one of these, for the corpus: header
+// alone, check sums right where they were. What is no program file stays as it is.
+std::string updated_program(std::string bytes, uint32_t version, uint32_t config_hash);
 // IDX, NPY and other binary headers: each of the first 128 bytes and big- and little-endian words.
 void mutate_header(std::string& bytes, Pick& pick);
 // CIFAR-10 binary: every label, records cut short, doubled, one too many.

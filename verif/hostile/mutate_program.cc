@@ -198,6 +198,17 @@ void mutate_image(const std::string& old, const std::string& meta, std::string i
 
 }  // namespace
 
+std::string updated_program(std::string bytes, uint32_t version, uint32_t config_hash) {
+  if (bytes.size() < kHeader || bytes.compare(0, 4, "AAPP") != 0) return bytes;
+  const bool header_right = get32(bytes, 28) == crc(bytes, 28);
+  const bool file_right = bytes.size() >= kHeader + 4 && get32(bytes, bytes.size() - 4) == crc(bytes, bytes.size() - 4);
+  put32(bytes, 4, version);
+  put32(bytes, 8, config_hash);
+  if (header_right) put32(bytes, 28, crc(bytes, 28));
+  if (file_right) put32(bytes, bytes.size() - 4, crc(bytes, bytes.size() - 4));
+  return bytes;
+}
+
 void mutate_program(std::string& bytes, Pick& pick) {
   const std::string old = bytes;
   if (old.size() < kHeader + 4) return;

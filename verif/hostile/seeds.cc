@@ -248,7 +248,9 @@ std::string gzip(const std::string& bytes) {
 std::string program_bytes(const verif::NetworkBuilder& builder, const std::string& path_of_config) {
   const Config config = load_config(path_of_config);
   const std::string path = temporary(".aap");
-  write_program(compile(verif::narrow(builder.build(), config.multiplier_width, config.accumulator_width), config), path);
+  const QNetwork network = verif::narrow(builder.build(), config.multiplier_width, config.accumulator_width,
+                                         config.add_multiplier_width);
+  write_program(compile(network, config), path);
   std::string bytes = read_bytes(path);
   std::remove(path.c_str());
   return bytes;

@@ -97,6 +97,11 @@ BOOST_AUTO_TEST_CASE(every_file_of_the_corpus_is_refused_in_one_line) {
       BOOST_TEST((line == aap::printable(line)));
       BOOST_TEST(line.find(e.file) != std::string::npos);
       BOOST_TEST(line.find("out of memory") == std::string::npos);
+      // Refused for what LIST says, not for its age: scripts/hostile.sh --update verif/hostile/corpus
+      if (e.file.rfind("version_", 0) != 0) {
+        BOOST_TEST(line.find("format version") == std::string::npos);
+        BOOST_TEST(line.find("(hash ") == std::string::npos);
+      }
       BOOST_TEST(read_bytes(log).empty());
       BOOST_TEST(std::distance(fs::directory_iterator(folder), fs::directory_iterator()) == 2);
     }
