@@ -16,6 +16,7 @@ using Json = nlohmann::ordered_json;
 struct CompileArguments {
   std::string input, output, config = "configs/board.yaml";
   bool dense = false, reuse = false, json = false;
+  uint32_t base = 0, memory_limit = 0;
 };
 
 int run_compile(const CompileArguments& a) {
@@ -24,6 +25,8 @@ int run_compile(const CompileArguments& a) {
   CompileOptions options;
   options.dense = a.dense;
   options.keep_all = !a.reuse;
+  options.base = a.base;
+  options.memory_limit = a.memory_limit;
   Program program = in_file(a.input, [&] { return compile(network, config, options); });
   write_program(program, a.output);
   int64_t weights = 0, indices = 0, ideal = 0, array = 0;
@@ -131,6 +134,9 @@ void add_compile(CLI::App& app, Action& action) {
   sub->add_option("--config", a->config, "configuration file")->capture_default_str();
   sub->add_flag("--dense", a->dense, "compute zeros too: K = G on the same hardware");
   sub->add_flag("--reuse-memory", a->reuse, "let dead feature maps share memory (inner layers cannot be compared then)");
+  sub->add_option("--base", a->base, "address of the program's image, a multiple of 64; feature maps follow it")->capture_default_str();
+  sub->add_option("--memory-limit", a->memory_limit, "first address that the program may not use; 0: all that axi_addr_width reaches")
+      ->capture_default_str();
   sub->add_flag("--json", a->json, "result as JSON");
   sub->callback([a, &action] { action = [a] { return run_compile(*a); }; });
 }

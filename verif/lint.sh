@@ -16,6 +16,10 @@ for config in configs/*.yaml verif/grid/*.yaml; do
     >"$work/iverilog.log" 2>&1 || { cat "$work/iverilog.log" >&2; echo "lint: $config fails in Icarus" >&2; exit 1; }
   count=$((count + 1))
 done
+# The instantiation template of the integration guide
+sed -n '/^```systemverilog$/,/^```$/p' docs/integration.md | sed '1d;$d' >"$work/system.sv"
+verilator --lint-only -Wall --assert -Irtl -Irtl/gen rtl/waivers.vlt rtl/gen/aap_isa_pkg.sv "$work/system.sv" --top-module system \
+  -Wno-DECLFILENAME || { echo "lint: the template of docs/integration.md fails" >&2; exit 1; }
 # parameter=value that must be refused by name
 illegal=0
 while read -r parameter value; do

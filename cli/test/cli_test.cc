@@ -284,6 +284,17 @@ BOOST_AUTO_TEST_CASE(json_is_json_and_stdout_is_only_that) {
   BOOST_TEST(aap("dump " + files().program).out.find("EXEC") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(a_program_runs_where_it_was_compiled_for) {
+  const std::string high = files().folder / "high.aap", compile = "compile " + files().int8 + " -o " + high;
+  BOOST_REQUIRE(aap(compile + " --base 0x80000000 --memory-limit 0x80200000").code == 0);
+  BOOST_TEST(nlohmann::json::parse(aap("dump " + high + " --json").out)["base"] == 0x80000000U);
+  const Output run = aap("run " + high + " --network " + files().int8 + " --engine rtl --json");
+  BOOST_REQUIRE_MESSAGE(run.code == 0, run.err);
+  BOOST_TEST(nlohmann::json::parse(run.out)["mismatches"] == 0);
+  refuses(compile + " --base 100", "not a multiple of 64");
+  refuses(compile + " --base 0x80000000 --memory-limit 0x80001000", "the limit is");
+}
+
 // The pruned and the dense reference network: RTL and cycle model have the same cycles, counters, layers and bus events.
 BOOST_AUTO_TEST_CASE(the_cycle_model_is_exact_on_the_reference_network) {
   const std::string int8 = files().folder / "dense_int8.onnx", dense = files().folder / "dense.aap";
