@@ -8,8 +8,11 @@
 
 #include "cli/cli.h"
 #include "cli/cycles.h"
+#include "cli/raise.h"
 #include "model/graph.h"
 #include "prune/bn_recalibration.h"
+#include "prune/obs.h"
+#include "prune/obs_score.h"
 
 namespace aap::cli {
 namespace {
@@ -24,6 +27,7 @@ struct PruneArguments {
   bool plan_only = false, json = false;
   int threads = default_threads();
   DataOptions data;
+  RaiseOptions raise;
 };
 
 const std::map<std::string, PruneRule> kMethods = {{"aap", PruneRule::kAap},
@@ -51,11 +55,20 @@ FloatTensor images_for(const Graph& graph, const DataOptions& options, int64_t c
   return data.batch(0, std::min(count, data.count()), preprocessing_of(graph.metadata, graph.name));
 }
 
+bool any_second_order(const std::vector<LayerPlan>& layers) {
+  return std::any_of(layers.begin(), layers.end(), is_second_order);
+}
+
 Scorers scorers_for(const Graph& graph, const std::vector<LayerPlan>& layers, const PruneArguments& a) {
   Scorers scorers;
   for (const LayerPlan& l : layers) {
-    if (l.score != "wanda" || l.rule == PruneRule::kDense || scorers.count("wanda") != 0) continue;
-    scorers["wanda"] = wanda_scorer(images_for(graph, a.data, a.calibration_images), a.threads);
+    const bool scored = l.rule != PruneRule::kDense && l.rule != PruneRule::kDepthwise && l.rule != PruneRule::kRandom;
+    if (!scored || l.score == "magnitude" || scorers.count(l.score) != 0) continue;
+    if (is_quantised(graph)) {
+      throw_input("layer '{}': score '{}' needs a float network, this one is quantised", l.name, l.score);
+    }
+    const FloatTensor images = images_for(graph, a.data, a.calibration_images);
+    scorers[l.score] = l.score == "wanda" ? wanda_scorer(images, a.threads) : obs_scorer(images, a.threads);
   }
   return scorers;
 }
@@ -67,6 +80,28 @@ void recount(const Graph& graph, std::vector<LayerPlan>& layers) {
     const std::vector<float> values = layer_weights(graph, l);
     l.kept = std::count_if(values.begin(), values.end(), [](float v) { return v != 0.0F; });
   }
+}
+
+// Permutes, prunes and re-calibrates as the options say.
+void change_graph(Graph& graph, std::vector<LayerPlan>& layers, const PruneArguments& a, Json& j) {
+  const auto images = [&](int64_t count) { return images_for(graph, a.data, count); };
+  if (a.recalibrate > 0 && any_second_order(layers)) {
+    throw_input("--recalibrate: the second-order update re-calibrates batch norm as it goes");
+  }
+  const Scorers scorers = scorers_for(graph, layers, a);
+  a.raise.permute(graph, layers, scorers, j);
+  const Graph dense = graph;
+  if (any_second_order(layers)) {
+    prune_with_update(graph, layers, scorers, images(a.calibration_images), a.threads, j);
+  } else {
+    prune(graph, layers, scorers);
+  }
+  recount(graph, layers);
+  if (a.recalibrate > 0) {
+    const RecalibrationReport r = recalibrate_batch_norm(graph, images(a.recalibrate), a.threads);
+    j["recalibrated_layers"] = r.layers;
+  }
+  a.raise.correct_biases(graph, dense, images, a.threads, j);
 }
 
 struct Costs {
@@ -108,10 +143,19 @@ int run_prune(PruneArguments& a) {
   a.options.method = kMethods.at(a.method);
   take_keep_of(a);
   if (!a.plan_only && a.output.empty()) throw_input("--output is missing (or give --plan)");
-  if (!a.config.empty() && !a.plan_only) throw_input("--config goes with --plan, whose cycles it gives");
+  if (!a.config.empty() && !a.plan_only && !a.raise.allocates()) {
+    throw_input("--config goes with --plan, whose cycles it gives, or --allocate");
+  }
   Graph graph = read_onnx(a.input);
   if (a.recalibrate > 0 && is_quantised(graph)) {
     throw_input("{}: --recalibrate needs a float network, this one is quantised", a.input);
+  }
+  if (a.raise.any() && is_quantised(graph)) {
+    throw_input("{}: --allocate, --permute, --obs and --bias need a float network, this one is quantised", a.input);
+  }
+  if (a.raise.obs_images() > 0) {
+    a.options.score = "obs";
+    a.calibration_images = a.raise.obs_images();
   }
   std::vector<LayerPlan> layers =
       in_file(a.input, [&] { return a.recipe.empty() ? plan(graph, a.options) : plan_recipe(graph, load_recipe(a.recipe)); });
@@ -122,16 +166,10 @@ int run_prune(PruneArguments& a) {
     j["recipe"] = a.recipe;
   }
   std::optional<Costs> costs;
-  if (!a.plan_only || !a.config.empty()) {
-    in_file(a.input, [&] { prune(graph, layers, scorers_for(graph, layers, a)); });
-    recount(graph, layers);
-    if (a.recalibrate > 0) {
-      const FloatTensor images = images_for(graph, a.data, a.recalibrate);
-      const RecalibrationReport r = in_file(a.input, [&] { return recalibrate_batch_norm(graph, images, a.threads); });
-      j["recalibrated_layers"] = r.layers;
-      if (!a.json) fmt::print("batch norm re-calibrated: {} layers on {} images\n", r.layers, images.shape[0]);
-    }
-  }
+  in_file(a.input, [&] {
+    a.raise.allocate(graph, layers, [&](int64_t count) { return images_for(graph, a.data, count); }, a.config, a.threads, j);
+    if (!a.plan_only || !a.config.empty()) change_graph(graph, layers, a, j);
+  });
   if (!a.config.empty()) {
     const Config config = load_config(a.config);
     costs = Costs{expected_cycles(graph, config), expected_cycles(graph, config, true)};
@@ -148,6 +186,10 @@ int run_prune(PruneArguments& a) {
   j["weights"] = weights;
   j["kept"] = kept;
   if (!a.json) {
+    print_raised(j);
+    if (a.recalibrate > 0 && j.contains("recalibrated_layers")) {
+      fmt::print("batch norm re-calibrated: {} layers on {} images\n", j["recalibrated_layers"].get<int>(), a.recalibrate);
+    }
     print_plan(j["layers"], costs.has_value());
     fmt::print("{} of {} weights kept\n", kept, weights);
     if (costs) {
@@ -169,34 +211,38 @@ void add_prune(CLI::App& app, Action& action) {
   auto* sub = app.add_subcommand("prune", "Keep K of every G weights of each layer, float or quantised");
   sub->footer("Examples:\n  aap prune net.onnx --keep 4 --group 16 --plan --config configs/board.yaml\n"
               "  aap prune net.onnx --keep 4 --group 16 --recalibrate 512 -o pruned.onnx\n"
+              "  aap prune net.onnx --keep 4 --group 16 --permute --obs 1024 -o pruned.onnx\n"
+              "  aap prune net.onnx --allocate cycles=60000 --config configs/board.yaml --obs 1024 -o pruned.onnx\n"
               "  aap recipe net.onnx -o recipe.yaml; aap prune net.onnx --recipe recipe.yaml -o pruned.onnx\n"
               "  aap prune net.onnx --method unconstrained --keep 4 -o rival.onnx");
   auto a = std::make_shared<PruneArguments>();
   sub->add_option("input", a->input, "ONNX file: float, QDQ or QLinear")->required();
   sub->add_option("-o,--output", a->output, "ONNX file to write");
   auto* recipe = sub->add_option("--recipe", a->recipe, "YAML rules for types and names of layers, instead of the options below");
+  auto* score = sub->add_option("--score", a->options.score, "what a weight is worth; obs with method aap also updates the kept ones")
+                    ->check(CLI::IsMember({"magnitude", "wanda", "obs"}))->capture_default_str();
   for (auto* option :
        {sub->add_option("--keep", a->options.keep, "K (N of n_of_m)")->capture_default_str(),
         sub->add_option("--group", a->options.group, "G (M of n_of_m), 1..32")->capture_default_str(),
         sub->add_option("--method", a->method, "aap; n_of_m consecutive inputs; unconstrained magnitude at the same count per layer; global: over all layers; random")
             ->check(CLI::IsMember({"aap", "n_of_m", "unconstrained", "global", "random"}))->capture_default_str(),
         sub->add_option("--share", a->options.share, "neighbouring output channels that keep the same input channels")->capture_default_str(),
-        sub->add_option("--score", a->options.score, "what a weight is worth")
-            ->check(CLI::IsMember({"magnitude", "wanda"}))->capture_default_str(),
+        score,
         sub->add_option("--seed", a->options.seed, "32-bit, of method random")->capture_default_str(),
         sub->add_option("--keep-of", a->keep_of, "NODE=K for one layer; may be repeated"),
         sub->add_option("--fc-keep", a->options.fully_connected_keep, "K of fully connected layers, 0 is --keep")->capture_default_str(),
         static_cast<CLI::Option*>(sub->add_flag("--prune-first", a->options.prune_first_layer, "prune the first layer too"))}) {
     option->excludes(recipe);
   }
-  sub->add_option("--calibration-images", a->calibration_images, "images that scores like wanda are taken over")
+  sub->add_option("--calibration-images", a->calibration_images, "images that the scores wanda and obs are taken over")
       ->check(CLI::Range(int64_t{1}, int64_t{60000}))->capture_default_str();
   sub->add_option("--recalibrate", a->recalibrate, "training images for batch norm re-calibration, 0 is none")
       ->check(CLI::Range(int64_t{0}, int64_t{60000}))->capture_default_str();
-  sub->add_option("--config", a->config, "with --plan: configuration whose cycles are expected");
+  sub->add_option("--config", a->config, "with --plan or --allocate: configuration whose cycles are expected");
   sub->add_option("--threads", a->threads)->check(CLI::Range(1, 256))->capture_default_str();
   sub->add_flag("--plan", a->plan_only, "show the plan, write nothing");
   sub->add_flag("--json", a->json, "result as JSON");
+  a->raise.add(*sub, recipe, score);
   a->data.add(*sub, "train");
   sub->callback([a, &action] { action = [a] { return run_prune(*a); }; });
 }

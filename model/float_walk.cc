@@ -34,7 +34,7 @@ const FloatTensor& FloatWalk::value(const std::string& name) const {
   return found->second;
 }
 
-void FloatWalk::advance() {
+FloatTensor FloatWalk::preview() const {
   const Node& node = next();
   const FloatPlan plan = make_node_plan(graph_, node, shapes_);
   const PlanStep& step = plan.steps.at(0);
@@ -55,6 +55,12 @@ void FloatWalk::advance() {
     for (const auto& [data, size] : from) in.push_back(data + image * size);
     step.run(in.data(), result.data.data() + image * out.size, scratch);
   });
+  return result;
+}
+
+void FloatWalk::advance() {
+  const Node& node = next();
+  FloatTensor result = preview();
   for (const std::string& name : node.inputs) {
     const auto use = last_use_.find(name);
     if (use != last_use_.end() && use->second == next_) values_.erase(name);

@@ -22,6 +22,8 @@ class FloatWalk {
   // The node that advance() runs; its inputs are values() or constants.
   const Node& next() const { return graph_.nodes.at(next_); }
   void advance();
+  // What advance() would compute, without taking the step.
+  FloatTensor preview() const;
 
   // A value [N, ...] that a node still to come reads, or the last one computed.
   const FloatTensor& value(const std::string& name) const;

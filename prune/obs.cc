@@ -10,6 +10,7 @@
 #include "prune/bias_recalibration.h"
 #include "prune/bn_recalibration.h"
 #include "prune/obs_moments.h"
+#include "prune/obs_target.h"
 
 namespace aap {
 namespace {
@@ -70,21 +71,17 @@ void keep_largest(std::vector<double>& rows, const ColumnOrder& order) {
 
 class NetworkPruner {
  public:
-  NetworkPruner(Graph& graph, const std::vector<LayerPlan>& layers, const ObsOptions& options)
-      : graph_(graph), dense_(graph), options_(options) {
+  // `graph` is as other scores leave it where the plan says so, `dense` as it was.
+  NetworkPruner(Graph& graph, const Graph& dense, const std::vector<LayerPlan>& layers,
+                const ObsOptions& options)
+      : graph_(graph), dense_(dense), options_(options) {
     std::map<std::string, int> users;
     for (const Node& node : graph.nodes) {
       for (const std::string& input : node.inputs) ++users[input];
     }
     for (const LayerPlan& layer : layers) {
-      const bool legal = layer.rule == PruneRule::kAap || layer.rule == PruneRule::kDense ||
-                         layer.rule == PruneRule::kDepthwise;
-      if (!legal || layer.share != 1) {
-        throw_input(
-            "layer '{}': second-order pruning is for method aap with share 1, not {} with {}",
-            layer.name, to_string(layer.rule), layer.share);
-      }
-      if (!layer.weight.empty() && users[layer.weight] > 1) {
+      if (!updates(layer)) continue;
+      if (users[layer.weight] > 1) {
         throw_input("layer '{}': weights '{}' are shared with another layer", layer.name,
                     layer.weight);
       }
@@ -101,26 +98,13 @@ class NetworkPruner {
     for (size_t i = 0; i < graph_.nodes.size(); ++i) {
       Node& node = graph_.nodes[i];
       const auto found = layers_.find(node.name);
-      const bool solve = found != layers_.end() && !found->second->weight.empty() &&
-                         (found->second->rule == PruneRule::kAap || options_.refit_unpruned);
-      if (solve && options_.match_dense) {
-        dense.advance();
-        FloatTensor wanted = dense.value(node.outputs[0]);
-        if (options_.match_sums) add_other_branch(node, dense, pruned, wanted);
-        report.push_back(prune_layer(node, *found->second, pruned.value(node.inputs[0]), wanted));
-      } else if (solve) {
-        // The dense layer on what the pruned network feeds it: the pruned walk's own next step.
-        FloatWalk ahead = pruned;
-        ahead.advance();
-        report.push_back(prune_layer(node, *found->second, pruned.value(node.inputs[0]),
-                                     ahead.value(node.outputs[0])));
-        dense.advance();
-      } else {
-        if (node.op == "BatchNormalization" && options_.recalibrate &&
-            fixed_.count(node.name) == 0) {
-          update_batch_norm(graph_, node, pruned.value(node.inputs[0]));
-        }
-        dense.advance();
+      dense.advance();
+      if (found != layers_.end()) {
+        // Without match_dense: the dense layer on what the pruned network feeds it.
+        report.push_back(prune_layer(node, *found->second, dense, pruned));
+      } else if (node.op == "BatchNormalization" && options_.recalibrate &&
+                 fixed_.count(node.name) == 0) {
+        update_batch_norm(graph_, node, pruned.value(node.inputs[0]));
       }
       pruned.advance();
     }
@@ -128,85 +112,75 @@ class NetworkPruner {
   }
 
  private:
-  const Node* only_reader(const std::string& value) const {
-    const auto readers = readers_.find(value);
-    return readers != readers_.end() && readers->second.size() == 1 ? readers->second[0] : nullptr;
+  bool updates(const LayerPlan& layer) const {
+    const bool whole = layer.rule == PruneRule::kDense || layer.rule == PruneRule::kDepthwise;
+    return is_second_order(layer) || (options_.refit_unpruned && whole && !layer.weight.empty());
   }
 
-  // Where `node` (and a BatchNormalization behind it) ends in Add, adds to `wanted` what the other
-  // branch lacks against the dense network, as seen before the BatchNormalization.
-  void add_other_branch(const Node& node, const FloatWalk& dense, const FloatWalk& pruned,
-                        FloatTensor& wanted) {
-    const Node* next = only_reader(node.outputs[0]);
-    const Node* bn = nullptr;
-    if (next != nullptr && next->op == "BatchNormalization") {
-      bn = next;
-      next = only_reader(bn->outputs[0]);
-    }
-    if (next == nullptr || next->op != "Add") return;
-    const std::string& own = bn == nullptr ? node.outputs[0] : bn->outputs[0];
-    const std::string& other = next->inputs[next->inputs[0] == own ? 1 : 0];
-    if (other == own || !dense.has(other) || !pruned.has(other)) return;
-    const FloatTensor& a = dense.value(other);
-    const FloatTensor& b = pruned.value(other);
-    if (a.shape != wanted.shape || a.shape.size() < 2) return;
-    std::vector<float> scale(static_cast<size_t>(a.shape[1]), 1.0F);
-    if (bn != nullptr) {
-      const auto& gamma = dense_.float_constant(bn->inputs[1]).data;
-      const auto& variance = dense_.float_constant(bn->inputs[4]).data;
-      const float epsilon = bn->attr_float("epsilon", 1e-5F);
-      for (size_t c = 0; c < scale.size(); ++c) {
-        const float factor = gamma[c] / std::sqrt(variance[c] + epsilon);
-        // A channel that the BatchNormalization all but removes cannot help the sum.
-        scale[c] = std::fabs(factor) > 1e-3F ? 1.0F / factor : 0.0F;
-      }
-      fixed_.insert(bn->name);
-    }
-    const int64_t images = a.shape[0], channels = a.shape[1], area = a.size() / (images * channels);
-    size_t at = 0;
-    for (int64_t n = 0; n < images; ++n) {
-      for (int64_t c = 0; c < channels; ++c) {
-        const float factor = scale[static_cast<size_t>(c)];
-        for (int64_t i = 0; i < area; ++i, ++at)
-          wanted.data[at] += (a.data[at] - b.data[at]) * factor;
-      }
-    }
+  // What `node` should give. A BatchNormalization whose statistics the target counts on is kept.
+  LayerTarget target_of(const Node& node, const FloatWalk& dense, const FloatWalk& pruned) {
+    if (!options_.match_dense) return {dense_, {}, pruned.preview(), nullptr, nullptr};
+    Behind b = behind(dense_, readers_, node);
+    const bool sum = options_.match_sums && b.add != nullptr && dense.has(b.other) && pruned.has(b.other);
+    b.relu = b.relu && options_.relu_rounds > 0 && (b.add == nullptr || sum);
+    if (b.bn != nullptr && (sum || b.relu)) fixed_.insert(b.bn->name);
+    return {dense_, b, dense.value(node.outputs[0]), sum ? &dense.value(b.other) : nullptr,
+            sum ? &pruned.value(b.other) : nullptr};
   }
 
-  ObsLayer prune_layer(Node& node, const LayerPlan& layer, const FloatTensor& x,
-                       const FloatTensor& y) {
+  ObsLayer prune_layer(Node& node, const LayerPlan& layer, const FloatWalk& dense,
+                       const FloatWalk& pruned) {
     ObsLayer report;
     report.name = node.name;
-    std::vector<float> weights = layer_weights(graph_, layer);
-    const int64_t parts = layer.conv_groups;
-    const int64_t rows = layer.shape[0] / parts;
-    const int64_t d = layer.shape[1] * layer.shape[2] * layer.shape[3];
-    const bool prunes = layer.rule == PruneRule::kAap;
-    const double size = static_cast<double>(d), m = static_cast<double>(rows);
+    const int64_t rows = layer.shape[0] / layer.conv_groups;
+    const double size = static_cast<double>(layer.shape[1] * layer.shape[2] * layer.shape[3]);
+    const double m = static_cast<double>(rows);
     report.row_order = m * size * size * size <= options_.row_order_limit;
-    const double kept = prunes ? size * layer.keep / layer.group : size;
+    const double kept = is_second_order(layer) ? size * layer.keep / layer.group : size;
     report.refit = m * kept * kept * kept / 3.0 <= options_.refit_limit;
+    const FloatTensor& x = pruned.value(node.inputs[0]);
+    const LayerTarget target = target_of(node, dense, pruned);
+    const std::vector<float> before = layer_weights(graph_, layer);
+    std::vector<float> weights = before;
+    solve(node, layer, x, target.linear(), before, weights, true, report);
+    for (int round = 0; round < options_.relu_rounds && target.has_relu() && report.refit; ++round) {
+      FloatTensor y = pruned.preview();
+      add_shift(y);
+      ObsLayer ignored = report;
+      solve(node, layer, x, target.past_relu(y), before, weights, false, ignored);
+    }
+    return report;
+  }
+
+  // One layer towards `wanted`: which weights stay, where `choose`, and what they are.
+  void solve(Node& node, const LayerPlan& layer, const FloatTensor& x, const FloatTensor& wanted,
+             const std::vector<float>& before, std::vector<float>& weights, bool choose,
+             ObsLayer& report) {
+    const int64_t parts = layer.conv_groups, rows = layer.shape[0] / parts;
+    const int64_t d = layer.shape[1] * layer.shape[2] * layer.shape[3];
+    const bool prunes = is_second_order(layer);
     double energy = 0.0;
-    std::vector<double> shift(static_cast<size_t>(layer.shape[0]), 0.0);
+    shift_.assign(static_cast<size_t>(layer.shape[0]), 0.0);
+    report.error = report.error_magnitude = 0.0;
     for (int64_t part = 0; part < parts; ++part) {
       const ColumnOrder order = column_order(layer, part);
-      const LayerMoments moments = layer_moments(node, layer, order, x, y, part);
-      std::vector<double> w = rows_of(weights, layer, order, part * rows, rows);
+      const LayerMoments moments = layer_moments(node, layer, order, x, wanted, part);
+      const std::vector<double> w = rows_of(before, layer, order, part * rows, rows);
       std::vector<double> hessian = moments.hessian;
       const double amount = damp(hessian, d, options_.damping);
       const std::vector<double> target = best_target(moments, hessian, amount, w);
-      std::vector<double> q = target;
-      if (prunes) {
+      std::vector<double> q = choose ? target : rows_of(weights, layer, order, part * rows, rows);
+      if (prunes && choose) {
         std::vector<double> largest = w;
         keep_largest(largest, order);
         report.error_magnitude += output_error(moments, largest);
         std::vector<double> work = hessian;
         obs_prune_rows({q.data(), rows, d, d, 1}, {work.data(), d, d, d, 1}, order.groups,
                        report.row_order ? ObsOrder::kRows : ObsOrder::kColumns);
-        if (report.refit && !report.row_order) {
-          obs_refit_rows({q.data(), rows, d, d, 1}, {target.data(), rows, d, d},
-                         {hessian.data(), d, d, d});
-        }
+      }
+      if (!choose || (prunes && report.refit && !report.row_order)) {
+        obs_refit_rows({q.data(), rows, d, d, 1}, {target.data(), rows, d, d},
+                       {hessian.data(), d, d, d});
       }
       report.error += output_error(moments, q);
       for (double e : moments.energy) energy += e;
@@ -216,51 +190,76 @@ class NetworkPruner {
         for (int64_t i = 0; i < d; ++i) {
           mean += q[static_cast<size_t>(r * d + i)] * moments.mean_x[static_cast<size_t>(i)];
         }
-        shift[static_cast<size_t>(part * rows + r)] = moments.mean_y[static_cast<size_t>(r)] - mean;
+        shift_[static_cast<size_t>(part * rows + r)] = moments.mean_y[static_cast<size_t>(r)] - mean;
       }
     }
     set_layer_weights(graph_, layer, weights);
-    set_bias(node, shift);
+    set_bias(node);
     if (!prunes) report.error_magnitude = report.error;
     if (energy > 0.0) {
       report.error /= energy;
       report.error_magnitude /= energy;
     }
-    return report;
   }
 
-  // Gives the layer the bias with which its mean output is the dense one. A BatchNormalization
+  // What set_bias() gave to a BatchNormalization, added to the layer's own output.
+  void add_shift(FloatTensor& y) const {
+    if (!shift_behind_) return;
+    const int64_t channels = y.shape.at(1), area = y.size() / (y.shape[0] * channels);
+    for (int64_t i = 0; i < y.size(); ++i) {
+      y.data[static_cast<size_t>(i)] +=
+          static_cast<float>(shift_[static_cast<size_t>(i / area % channels)]);
+    }
+  }
+
+  // Gives the layer the bias with which its mean output is the wanted one. A BatchNormalization
   // behind it takes it as a smaller mean instead, so that the node keeps its form.
-  void set_bias(Node& node, const std::vector<double>& bias) {
+  void set_bias(Node& node) {
     const bool has_bias = node.inputs.size() > 2 && !node.inputs[2].empty();
     const auto readers = readers_.find(node.outputs[0]);
     const bool alone = readers != readers_.end() && readers->second.size() == 1;
-    if (!has_bias && alone && readers->second[0]->op == "BatchNormalization") {
-      const Node& bn = *readers->second[0];
-      std::vector<float>& mean = graph_.float_constant(bn.inputs.at(3)).data;
-      for (size_t c = 0; c < mean.size(); ++c) mean[c] -= static_cast<float>(bias[c]);
+    shift_behind_ = !has_bias && alone && readers->second[0]->op == "BatchNormalization";
+    if (shift_behind_) {
+      const std::string& name = readers->second[0]->inputs.at(3);
+      std::vector<float>& mean = graph_.float_constant(name).data;
+      mean = dense_.float_constant(name).data;
+      for (size_t c = 0; c < mean.size(); ++c) mean[c] -= static_cast<float>(shift_[c]);
       return;
     }
     if (node.op == "MatMul") {
       // The Add behind it, if any, would have to be found; MatMul keeps its mean error.
       return;
     }
-    set_layer_bias(graph_, node, bias);
+    set_layer_bias(graph_, node, shift_);
   }
 
   Graph& graph_;
-  const Graph dense_;
+  const Graph& dense_;
   const ObsOptions options_;
   std::map<std::string, const LayerPlan*> layers_;
-  std::map<std::string, std::vector<const Node*>> readers_;
+  ReadersOf readers_;
+  std::vector<double> shift_;  // of the layer solved last, one a channel
+  bool shift_behind_ = false;  // and whether a BatchNormalization has it
   std::set<std::string> fixed_;  // BatchNormalizations whose statistics belong to the target
 };
 
 }  // namespace
 
+bool is_second_order(const LayerPlan& layer) {
+  return layer.rule == PruneRule::kAap && layer.share == 1 && layer.score == "obs" &&
+         !layer.weight.empty();
+}
+
 std::vector<ObsLayer> obs_prune(Graph& graph, const std::vector<LayerPlan>& layers,
-                                const FloatTensor& images, const ObsOptions& options) {
-  std::vector<ObsLayer> report = NetworkPruner(graph, layers, options).run(images);
+                                const FloatTensor& images, const ObsOptions& options,
+                                const Scorers& scorers) {
+  const Graph dense = graph;
+  std::vector<LayerPlan> others = layers;
+  for (LayerPlan& layer : others) {
+    if (is_second_order(layer)) layer.rule = PruneRule::kDense;
+  }
+  prune(graph, others, scorers);
+  std::vector<ObsLayer> report = NetworkPruner(graph, dense, layers, options).run(images);
   record_pruning(graph, layers);
   return report;
 }

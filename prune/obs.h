@@ -23,6 +23,9 @@ struct ObsOptions {
   // Where the layer ends in a residual addition, aim at the dense sum: the layer also takes up the
   // error that the other branch brings. Only with match_dense.
   bool match_sums = true;
+  // Rounds of solving for the kept weights with the ReLU behind the layer in view: what is negative
+  // in the dense network only has to stay so. Only with match_dense and where refit_limit allows.
+  int relu_rounds = 0;
   bool refit_unpruned = false;  // also solve for the weights of layers that keep all of them
   bool recalibrate = true;      // BatchNormalization statistics, as each is reached
   int threads = 1;              // for inference
@@ -36,12 +39,18 @@ struct ObsLayer {
   bool row_order = false, refit = false;
 };
 
-// Prunes every layer of `layers` (from plan()) that has rule kAap; the others keep their weights,
-// unless refit_unpruned. `images` [N, C, H, W] are preprocessed as for inference. Metadata as
-// prune() leaves it. A layer without BatchNormalization behind it has its bias corrected, and gets
-// one where it has none. Errors: InputError for a plan with unconstrained layers, weights or biases
-// shared by two layers, and networks that float inference does not support.
+// Whether the plan asks for it: method aap, share 1, score "obs".
+bool is_second_order(const LayerPlan& layer);
+
+// Prunes every layer of `layers` (from plan()) that is_second_order; first all others as prune()
+// does, by their own methods and scores, so that those solved here take up their error where they
+// stand behind them. Layers that keep their weights change with refit_unpruned alone. `images`
+// [N, C, H, W] are preprocessed as for inference. Metadata as prune() leaves it. A solved layer
+// without BatchNormalization behind it has its bias corrected, and gets one where it has none.
+// Errors: InputError for weights or biases of a solved layer that another node uses too, a scorer
+// that is missing, and networks that float inference does not support.
 std::vector<ObsLayer> obs_prune(Graph& graph, const std::vector<LayerPlan>& layers,
-                                const FloatTensor& images, const ObsOptions& options = {});
+                                const FloatTensor& images, const ObsOptions& options = {},
+                                const Scorers& scorers = {});
 
 }  // namespace aap

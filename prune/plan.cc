@@ -110,9 +110,6 @@ std::string pruned_reason(const LayerPlan& layer) {
   if (layer.share > 1) {
     reason += fmt::format(", the same channels for {} neighbouring outputs", layer.share);
   }
-  if (layer.score != "magnitude" && layer.rule != PruneRule::kRandom) {
-    reason += fmt::format(", by {}", layer.score);
-  }
   if (layer.conv_groups > 1) {
     reason += fmt::format(", within the {} channels of each convolution group", c);
   }
@@ -121,6 +118,11 @@ std::string pruned_reason(const LayerPlan& layer) {
                   ? fmt::format(" channels at each of {} x {} positions before Flatten",
                                 layer.shape[2], layer.shape[3])
                   : std::string(" input features");
+  }
+  if (layer.score == "obs" && layer.rule == PruneRule::kAap && layer.share == 1) {
+    reason += ", by obs, which updates what stays";
+  } else if (layer.score != "magnitude" && layer.rule != PruneRule::kRandom) {
+    reason += fmt::format(", by {}", layer.score);
   }
   // Tails: the distinct sizes of groups below G, with what each keeps.
   std::set<int64_t> sizes;

@@ -2,62 +2,16 @@
 // The aap command as a user meets it: exit codes, one-line errors, files whole or not at all.
 #define BOOST_TEST_MODULE cli
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
-namespace {
+#include "cli/test/run_aap.h"
 
 namespace fs = std::filesystem;
+using namespace cli_test;
 
-const std::string kAap = std::string(AAP_BINARY_DIR) + "/bin/aap";
-const std::string kFloat = "networks/fashion_mnist.onnx";
-
-std::string read_file(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-void write_bytes(const fs::path& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
-}
-
-// A folder of its own per test program run.
-struct Folder {
-  fs::path path = fs::temp_directory_path() / ("aap_cli_test_" + std::to_string(getpid()));
-  Folder() { fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
-  std::string operator/(const std::string& name) const { return (path / name).string(); }
-};
-
-struct Output {
-  int code = -1;
-  std::string out, err;
-};
-
-Output aap(const std::string& arguments) {
-  static const Folder folder;
-  const std::string out = folder / "out", err = folder / "err";
-  const int status = std::system((kAap + " " + arguments + " >" + out + " 2>" + err).c_str());
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(out), read_file(err)};
-}
-
-// Exit code 2, one line on stderr that has `part`, nothing on stdout.
-void refuses(const std::string& arguments, const std::string& part) {
-  const Output o = aap(arguments);
-  BOOST_TEST(o.code == 2, arguments << " gave " << o.code << ": " << o.err);
-  BOOST_TEST(o.err.find(part) != std::string::npos, arguments << ": '" << o.err << "' does not name " << part);
-  BOOST_TEST(std::count(o.err.begin(), o.err.end(), '\n') == 1, arguments << ": " << o.err);
-  BOOST_TEST(o.out.empty());
-}
+namespace {
 
 // Float, pruned, quantised and compiled reference network, made once.
 struct Files {

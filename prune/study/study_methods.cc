@@ -21,6 +21,7 @@ Graph apply(const Graph& dense, const std::string& method, int keep, int group,
   options.keep = keep;
   options.group = group;
   if (method == "unconstrained") options.method = PruneRule::kUnconstrained;
+  if (method == "obs" || method == "permuted") options.score = "obs";
   const std::vector<LayerPlan> layers = plan(graph, options);
   if (method == "permuted") permute_channels(graph, layers);
   if (method == "obs" || method == "permuted") {

@@ -9,6 +9,7 @@
 #include "prune/check.h"
 #include "prune/obs.h"
 #include "prune/obs_moments.h"
+#include "prune/obs_score.h"
 #include "prune/test/graphs.h"
 
 using namespace aap;
@@ -116,6 +117,12 @@ Graph network(GraphBuilder& b, bool batch_norm) {
   x = b.op("Flatten", "flatten", {x});
   x = b.gemm("fc", x, b.normal({10, 16 * 16}, 0.1F), true);
   return b.finish(x);
+}
+
+// The same plan with every score "magnitude".
+std::vector<LayerPlan> layers_by_magnitude(std::vector<LayerPlan> layers) {
+  for (LayerPlan& layer : layers) layer.score = "magnitude";
+  return layers;
 }
 
 double output_error(const Graph& dense, const Graph& pruned, const FloatTensor& images) {
@@ -246,9 +253,10 @@ BOOST_AUTO_TEST_CASE(whole_networks_keep_k_of_g_and_come_closer_to_the_dense_out
       const FloatTensor images = b.normal({60, 3, 8, 8}, 1.0F),
                         fresh = b.normal({40, 3, 8, 8}, 1.0F);
       PruneOptions options;
-      const std::vector<LayerPlan> layers = plan(dense, options);
       Graph magnitude = dense, second = dense;
-      prune(magnitude, layers);
+      prune(magnitude, plan(dense, options));
+      options.score = "obs";
+      const std::vector<LayerPlan> layers = plan(dense, options);
       ObsOptions obs;
       obs.match_dense = match;
       obs.recalibrate = false;
@@ -272,17 +280,75 @@ BOOST_AUTO_TEST_CASE(inputs_without_any_variance_leave_finite_weights) {
   GraphBuilder b({3, 8, 8}, 21);
   Graph graph = network(b, true);
   PruneOptions options;
+  options.score = "obs";
   obs_prune(graph, plan(graph, options), FloatTensor({4, 3, 8, 8}));
   for (float v : FloatExecutor(graph).run(b.normal({2, 3, 8, 8}, 1.0F)).data)
     BOOST_TEST(std::isfinite(v));
 }
 
-BOOST_AUTO_TEST_CASE(refuses_plans_it_cannot_do_and_shared_weights) {
+BOOST_AUTO_TEST_CASE(the_score_of_the_plan_decides_which_layers_are_solved) {
+  GraphBuilder b({3, 8, 8}, 21);
+  const Graph dense = network(b, true);
+  const FloatTensor images = b.normal({40, 3, 8, 8}, 1.0F);
+  Graph graph = dense;
+  const std::vector<LayerPlan> layers = plan_recipe(
+      graph, parse_recipe("group: 16\ndefaults: {method: aap, keep: 4}\nlayers:\n"
+                          "  - {name: pw, score: obs}\n  - {name: grouped, method: unconstrained}\n",
+                          "r.yaml"));
+  const std::vector<ObsLayer> report = obs_prune(graph, layers, images);
+  BOOST_REQUIRE(report.size() == 1U);
+  BOOST_TEST(report[0].name == "pw");
+  BOOST_TEST(check_pruned(graph).ok());
+  // The others are as prune() leaves them, bit for bit.
+  Graph magnitude = dense;
+  prune(magnitude, layers_by_magnitude(layers));
+  for (const char* name : {"grouped.w", "fc.w"}) {
+    BOOST_TEST((graph.float_constant(name).data == magnitude.float_constant(name).data), name);
+  }
+  BOOST_TEST((graph.float_constant("pw.w").data != magnitude.float_constant("pw.w").data));
+  BOOST_TEST((graph.metadata == magnitude.metadata));
+}
+
+BOOST_AUTO_TEST_CASE(the_score_is_what_removal_costs) {
+  // A weight that goes alone, the others of its row refitted: the growth of the squared error.
+  GraphBuilder b({6, 4, 4}, 4);
+  const Graph graph = b.finish(b.conv("c", "input", b.normal({3, 6, 1, 1}, 0.5F)));
+  FloatTensor images = b.normal({30, 6, 4, 4}, 1.0F);
+  for (int64_t i = 0; i < images.size() - 16; ++i) {  // neighbours look alike
+    images.data[static_cast<size_t>(i)] += 0.8F * images.data[static_cast<size_t>(i + 16)];
+  }
+  PruneOptions options;
+  options.group = 4;
+  options.keep = 2;
+  options.prune_first_layer = true;
+  const LayerPlan layer = plan(graph, options).at(0);
+  const std::vector<float> weights = layer_weights(graph, layer);
+  const std::vector<float> scores = obs_scorer(images)(graph, layer, weights);
+  const ColumnOrder order = column_order(layer, 0);
+  LayerMoments m = layer_moments(graph.nodes[0], layer, order, images,
+                                 FloatExecutor(graph).run(images), 0);
+  damp(m.hessian, 6, kObsDamping);
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const size_t row = i / 6;
+    std::vector<double> w(weights.begin() + static_cast<int64_t>(row * 6),
+                          weights.begin() + static_cast<int64_t>(row * 6 + 6)),
+        q = w;
+    q[i % 6] = 0.0;
+    obs_refit_rows({q.data(), 1, 6, 6, 1}, {w.data(), 1, 6, 6}, {m.hessian.data(), 6, 6, 6});
+    const double growth = quadratic_error({q.data(), 1, 6, 6}, {w.data(), 1, 6, 6},
+                                          {m.hessian.data(), 6, 6, 6});
+    BOOST_TEST(scores[i] == growth, boost::test_tools::tolerance(1e-4));
+  }
+  BOOST_CHECK_THROW(obs_scorer(FloatTensor())(graph, layer, weights), InputError);
+}
+
+BOOST_AUTO_TEST_CASE(refuses_what_it_cannot_do_and_shared_weights) {
   GraphBuilder b({3, 8, 8}, 21);
   Graph graph = network(b, true);
   const FloatTensor images = b.normal({2, 3, 8, 8}, 1.0F);
   PruneOptions options;
-  options.method = PruneRule::kUnconstrained;
+  options.score = "obs";
+  options.method = PruneRule::kUnconstrained;  // needs the scorer
   BOOST_CHECK_THROW(obs_prune(graph, plan(graph, options), images), InputError);
   options.method = PruneRule::kAap;
   const std::vector<LayerPlan> layers = plan(graph, options);
