@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "cli/cli.h"
+#include "prune/raise_bench.h"
 #include "train/torch_bench.h"
 
 namespace aap::cli {
@@ -18,6 +19,8 @@ using Json = nlohmann::ordered_json;
 struct BenchArguments {
   int64_t weights = 25557032;  // ResNet-50's
   int group = 16, keep = 4, rounds = 9;
+  int64_t permute_rows = 2304, permute_channels = 256;  // a 3x3 convolution of 256 to 256 channels
+  int64_t obs_rows = 512, obs_columns = 4608;           // one of 512 to 512
   uint32_t seed = 1;
   bool json = false;
 };
@@ -55,6 +58,30 @@ void bench_torch(const BenchArguments& a, const std::vector<float>& weights, con
   j["groups_that_differ_from_libtorch"] = differ;
 }
 
+void bench_raising(const BenchArguments& a, Json& j) {
+  const PermutationBench p = bench_permutation(a.permute_rows, a.permute_channels, a.group, a.keep, a.seed);
+  j["permutation_rows"] = p.rows;
+  j["permutation_channels"] = p.channels;
+  j["permutation_seconds"] = p.seconds;
+  j["permutation_kept_before"] = p.before;
+  j["permutation_kept_after"] = p.after;
+  j["permutation_bound"] = p.bound;
+  const ObsBenchInput input = obs_bench_input(a.obs_rows, a.obs_columns, a.seed);
+  const ObsBench obs = bench_obs(input, a.group, a.keep);
+  j["obs_rows"] = input.rows;
+  j["obs_columns"] = input.columns;
+  j["obs_seconds"] = obs.seconds;
+  j["obs_error_over_magnitude"] = obs.error;
+  std::string why;
+  const TorchBenchApi* torch = load_torch_bench(why);
+  j["obs_libtorch_seconds"] = nullptr;
+  if (torch == nullptr) return;
+  std::vector<float> weights = input.weights;
+  j["obs_libtorch_seconds"] = torch->obs(input.hessian.data(), weights.data(), input.rows, input.columns, a.group, a.keep,
+                                         obs_bench_damping());
+  j["obs_libtorch_error_over_magnitude"] = obs.error * obs_bench_error(input, weights) / obs_bench_error(input, obs.weights);
+}
+
 int run_bench_prune(const BenchArguments& a) {
   const std::vector<float> weights = bench_weights(a.weights, a.group, a.seed);
   const SelectionBench bench = bench_selection(weights, a.group, a.keep, a.rounds);
@@ -68,6 +95,7 @@ int run_bench_prune(const BenchArguments& a) {
   for (const SelectionTime& v : bench.variants) j["seconds_by_variant"][to_string(v.isa)] = v.seconds;
   j["variants_agree"] = bench.agree;
   bench_torch(a, weights, bench, j);
+  bench_raising(a, j);
   if (a.json) {
     print_json(j);
   } else {
@@ -83,13 +111,18 @@ void add_bench(CLI::App& app, Action& action) {
   auto* sub = app.add_subcommand("bench", "Measure the project's own speed on this machine");
   sub->require_subcommand(1);
   sub->footer("Example:\n  aap bench prune --json");
-  auto* prune = sub->add_subcommand("prune", "Selection of K of G against reading memory and against libtorch's topk, one thread");
+  auto* prune = sub->add_subcommand("prune", "Selection of K of G, permutation search and second-order update, against reading memory and libtorch, one thread");
   prune->footer("Example:\n  aap bench prune --json\nExit code 1 where the variants, or libtorch, keep other weights.");
   auto a = std::make_shared<BenchArguments>();
   prune->add_option("--weights", a->weights, "how many")->check(CLI::Range(int64_t{1}, int64_t{1} << 30))->capture_default_str();
   prune->add_option("--group", a->group, "G, 1..32")->capture_default_str();
   prune->add_option("--keep", a->keep, "K")->capture_default_str();
   prune->add_option("--rounds", a->rounds, "the shortest counts")->check(CLI::Range(1, 1000))->capture_default_str();
+  const auto size = CLI::Range(int64_t{1}, int64_t{1} << 16);
+  prune->add_option("--permute-rows", a->permute_rows, "M x KH x KW of the permutation search")->check(size)->capture_default_str();
+  prune->add_option("--permute-channels", a->permute_channels, "C of it")->check(size)->capture_default_str();
+  prune->add_option("--obs-rows", a->obs_rows, "M of the second-order update")->check(size)->capture_default_str();
+  prune->add_option("--obs-columns", a->obs_columns, "C x KH x KW of it")->check(size)->capture_default_str();
   prune->add_option("--seed", a->seed, "32-bit, of the weights")->capture_default_str();
   prune->add_flag("--json", a->json, "result as JSON");
   prune->callback([a, &action] { action = [a] { return run_bench_prune(*a); }; });

@@ -84,6 +84,8 @@ ObsBenchInput obs_bench_input(int64_t rows, int64_t columns, uint32_t seed) {
   return in;
 }
 
+double obs_bench_damping() { return kObsDamping; }
+
 double obs_bench_error(const ObsBenchInput& input, const std::vector<float>& weights) {
   return error_of(input, wide(input.weights), wide(input.hessian), wide(weights));
 }

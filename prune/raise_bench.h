@@ -32,6 +32,9 @@ struct ObsBench {
 };
 ObsBench bench_obs(const ObsBenchInput& input, int group, int keep);
 
+// Share of the mean diagonal that bench_obs adds.
+double obs_bench_damping();
+
 // Of any weights: sum of (q - w)^T H (q - w).
 double obs_bench_error(const ObsBenchInput& input, const std::vector<float>& weights);
 

@@ -43,12 +43,53 @@ double topk(const float* magnitudes, int64_t groups, int members, int keep, int 
   return best;
 }
 
+double obs(const float* hessian, float* weights, int64_t rows, int64_t columns, int group, int keep,
+           double damping) {
+  c10::InferenceMode no_gradients;
+  const int threads = at::get_num_threads();
+  at::set_num_threads(1);
+  constexpr int64_t kBlock = 128;
+  at::Tensor h = at::from_blob(const_cast<float*>(hessian), {columns, columns}, at::kFloat).clone();
+  at::Tensor w = at::from_blob(weights, {rows, columns}, at::kFloat);
+  const double start = thread_seconds();
+  h.diagonal().add_(damping * h.diagonal().mean().item<double>());
+  // The upper factor of the inverse, whose row i prices and spreads the removal of column i.
+  const at::Tensor u = at::linalg_cholesky(at::cholesky_inverse(at::linalg_cholesky(h))).t().contiguous();
+  for (int64_t first = 0; first < columns; first += kBlock) {
+    const int64_t last = std::min(columns, first + kBlock), count = last - first;
+    at::Tensor block = w.slice(1, first, last).clone();
+    const at::Tensor factor = u.slice(0, first, last).slice(1, first, last);
+    const at::Tensor diagonal = factor.diagonal();
+    at::Tensor error = at::zeros_like(block), gone = at::zeros({rows, count}, at::kBool);
+    for (int64_t i = 0; i < count; ++i) {
+      if ((first + i) % group == 0) {
+        const int64_t size = std::min<int64_t>(group, count - i);
+        const at::Tensor cost = block.slice(1, i, i + size).square() / diagonal.slice(0, i, i + size).square();
+        if (size > keep) gone.scatter_(1, std::get<1>(cost.topk(size - keep, 1, false)) + i, true);
+      }
+      const at::Tensor column = block.select(1, i).clone();
+      const at::Tensor kept = column.masked_fill(gone.select(1, i), 0.0);
+      const at::Tensor e = (column - kept) / diagonal[i];
+      block.slice(1, i, count).sub_(e.unsqueeze(1) * factor[i].slice(0, i, count).unsqueeze(0));
+      block.select(1, i).copy_(kept);
+      error.select(1, i).copy_(e);
+    }
+    w.slice(1, first, last).copy_(block);
+    if (last < columns) {
+      w.slice(1, last, columns).sub_(error.matmul(u.slice(0, first, last).slice(1, last, columns)));
+    }
+  }
+  const double seconds = thread_seconds() - start;
+  at::set_num_threads(threads);
+  return seconds;
+}
+
 const char* version() { return TORCH_VERSION; }
 
 }  // namespace
 }  // namespace aap
 
 extern "C" const aap::TorchBenchApi* aap_torch_bench_api() {
-  static const aap::TorchBenchApi api = {aap::kTorchBenchVersion, aap::version, aap::topk};
+  static const aap::TorchBenchApi api = {aap::kTorchBenchVersion, aap::version, aap::topk, aap::obs};
   return &api;
 }

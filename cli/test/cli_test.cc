@@ -151,7 +151,8 @@ BOOST_AUTO_TEST_CASE(a_killed_run_leaves_the_old_file) {
 }
 
 BOOST_AUTO_TEST_CASE(bench_measures_the_selection) {
-  const Output o = aap("bench prune --weights 320000 --rounds 2 --json");
+  const Output o = aap("bench prune --weights 320000 --rounds 2 --permute-rows 300 --permute-channels 64 --obs-rows 32 "
+                       "--obs-columns 300 --json");
   BOOST_REQUIRE(o.code == 0);
   const auto j = nlohmann::json::parse(o.out);
   BOOST_TEST(j.at("variants_agree").get<bool>());
@@ -159,6 +160,16 @@ BOOST_AUTO_TEST_CASE(bench_measures_the_selection) {
   BOOST_TEST(j.at("seconds_by_variant").contains("plain"));
   BOOST_TEST(j.contains("speedup_vs_libtorch_topk"));  // null, with the reason, without libtorch
   BOOST_TEST(!j.at("libtorch").get<std::string>().empty());
+  BOOST_TEST(j.at("permutation_seconds").get<double>() > 0.0);
+  BOOST_TEST(j.at("permutation_kept_after") > j.at("permutation_kept_before"));
+  BOOST_TEST(j.at("permutation_kept_after") <= j.at("permutation_bound"));
+  BOOST_TEST(j.at("obs_seconds").get<double>() > 0.0);
+  BOOST_TEST(j.at("obs_error_over_magnitude") < 0.9);
+  if (!j.at("obs_libtorch_seconds").is_null()) {
+    // The same task solved: SparseGPT's fixed order is not far from this one's.
+    BOOST_TEST(j.at("obs_libtorch_error_over_magnitude") < 1.0);
+    BOOST_TEST(j.at("obs_libtorch_error_over_magnitude") > 0.8 * j.at("obs_error_over_magnitude").get<double>());
+  }
   refuses("bench prune --group 33", "groups of 33");
 }
 
