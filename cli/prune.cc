@@ -13,6 +13,7 @@
 #include "prune/bn_recalibration.h"
 #include "prune/obs.h"
 #include "prune/obs_score.h"
+#include "prune/slim.h"
 
 namespace aap::cli {
 namespace {
@@ -88,11 +89,14 @@ void change_graph(Graph& graph, std::vector<LayerPlan>& layers, const PruneArgum
   if (a.recalibrate > 0 && any_second_order(layers)) {
     throw_input("--recalibrate: the second-order update re-calibrates batch norm as it goes");
   }
+  if (a.raise.refits() && !any_second_order(layers)) {
+    throw_input("--refit goes with the second-order update, which no layer has (--obs, or score obs in a recipe)");
+  }
   const Scorers scorers = scorers_for(graph, layers, a);
   a.raise.permute(graph, layers, scorers, j);
   const Graph dense = graph;
   if (any_second_order(layers)) {
-    prune_with_update(graph, layers, scorers, images(a.calibration_images), a.threads, j);
+    prune_with_update(graph, layers, scorers, images(a.calibration_images), a.raise.refits(), a.threads, j);
   } else {
     prune(graph, layers, scorers);
   }
@@ -151,15 +155,21 @@ int run_prune(PruneArguments& a) {
     throw_input("{}: --recalibrate needs a float network, this one is quantised", a.input);
   }
   if (a.raise.any() && is_quantised(graph)) {
-    throw_input("{}: --allocate, --permute, --obs and --bias need a float network, this one is quantised", a.input);
+    throw_input("{}: --allocate, --permute, --obs, --refit and --bias need a float network, this one is quantised", a.input);
   }
   if (a.raise.obs_images() > 0) {
     a.options.score = "obs";
     a.calibration_images = a.raise.obs_images();
   }
-  std::vector<LayerPlan> layers =
-      in_file(a.input, [&] { return a.recipe.empty() ? plan(graph, a.options) : plan_recipe(graph, load_recipe(a.recipe)); });
   Json j = {{"input", a.input}};
+  std::vector<LayerPlan> layers = in_file(a.input, [&] {
+    if (a.recipe.empty()) return plan(graph, a.options);
+    const Recipe recipe = load_recipe(a.recipe);
+    for (const SlimmedChannels& s : slim(graph, recipe)) {
+      j["slimmed"].push_back({{"producers", s.producers}, {"channels", s.before}, {"kept", s.kept}, {"consumers", s.consumers}});
+    }
+    return plan_recipe(graph, recipe);
+  });
   if (a.recipe.empty()) {
     j.update({{"method", a.method}, {"group", a.options.group}, {"keep", a.options.keep}});
   } else {
@@ -211,7 +221,7 @@ void add_prune(CLI::App& app, Action& action) {
   auto* sub = app.add_subcommand("prune", "Keep K of every G weights of each layer, float or quantised");
   sub->footer("Examples:\n  aap prune net.onnx --keep 4 --group 16 --plan --config configs/board.yaml\n"
               "  aap prune net.onnx --keep 4 --group 16 --recalibrate 512 -o pruned.onnx\n"
-              "  aap prune net.onnx --keep 4 --group 16 --permute --obs 1024 -o pruned.onnx\n"
+              "  aap prune net.onnx --keep 4 --group 16 --permute --obs 1024 --refit -o pruned.onnx\n"
               "  aap prune net.onnx --allocate cycles=60000 --config configs/board.yaml --obs 1024 -o pruned.onnx\n"
               "  aap recipe net.onnx -o recipe.yaml; aap prune net.onnx --recipe recipe.yaml -o pruned.onnx\n"
               "  aap prune net.onnx --method unconstrained --keep 4 -o rival.onnx");

@@ -89,6 +89,7 @@ void RaiseOptions::add(CLI::App& sub, CLI::Option* recipe, CLI::Option* score) {
   sub.add_option("--obs", obs_, "second-order selection and update on so many calibration images; short for --score obs "
                                 "--calibration-images N")
       ->check(CLI::Range(int64_t{1}, int64_t{60000}))->excludes(recipe)->excludes(score);
+  sub.add_flag("--refit", refit_, "with obs: layers that keep all their weights take up errors, too");
   sub.add_option("--bias", bias_, "images for bias re-calibration of layers without batch norm, 0 is none")
       ->check(CLI::Range(int64_t{0}, int64_t{60000}))->capture_default_str();
   sub.add_flag("--bias-variance", bias_variance_, "with --bias: match the deviation of each channel, too");
@@ -178,8 +179,9 @@ void RaiseOptions::correct_biases(Graph& graph, const Graph& dense, const ImageS
 }
 
 void prune_with_update(Graph& graph, const std::vector<LayerPlan>& layers, const Scorers& scorers,
-                       const FloatTensor& images, int threads, Json& j) {
+                       const FloatTensor& images, bool refit, int threads, Json& j) {
   ObsOptions options;
+  options.refit_unpruned = refit;
   options.threads = threads;
   j["obs"] = Json::array();
   for (const ObsLayer& l : obs_prune(graph, layers, images, options, scorers)) {
@@ -193,6 +195,10 @@ void print_raised(const Json& j) {
     const bool cycles = a->contains("cycles");
     fmt::print("allocated by {}: loss {:.4f}, {:.0f} {}\n", (*a)["budget"].get<std::string>(), (*a)["loss"].get<double>(),
                (*a)[cycles ? "cycles" : "kept_weights"].get<double>(), cycles ? "cycles" : "weights kept");
+  }
+  for (const Json& s : j.value("slimmed", Json::array())) {
+    fmt::print("slimmed: {} of {} channels of {} stay\n", s["kept"].size(), s["channels"].get<int64_t>(),
+               fmt::join(s["producers"].get<std::vector<std::string>>(), ", "));
   }
   for (const Json& p : j.value("permuted", Json::array())) {
     const std::string who = fmt::format("{} channels of {}", p["channels"].get<int64_t>(), p["producer"].get<std::string>());

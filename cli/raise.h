@@ -22,7 +22,8 @@ class RaiseOptions {
   void add(CLI::App& sub, CLI::Option* recipe, CLI::Option* score);
   bool allocates() const { return !allocate_.empty(); }
   int64_t obs_images() const { return obs_; }  // 0 where --obs was not given
-  bool any() const { return permute_ || obs_ > 0 || bias_ > 0 || bias_variance_ || allocates(); }
+  bool refits() const { return refit_; }
+  bool any() const { return permute_ || obs_ > 0 || bias_ > 0 || bias_variance_ || refit_ || allocates(); }
 
   // Gives each layer its K. `config` is the configuration whose cycles count, "" where none was given.
   void allocate(const Graph& graph, std::vector<LayerPlan>& layers, const ImageSource& images,
@@ -34,7 +35,7 @@ class RaiseOptions {
                       nlohmann::ordered_json& j) const;
 
  private:
-  bool permute_ = false, bias_variance_ = false;
+  bool permute_ = false, refit_ = false, bias_variance_ = false;
   int64_t obs_ = 0, bias_ = 0, allocate_images_ = 256;
   uint32_t permute_seed_ = 1;
   std::string allocate_;
@@ -42,9 +43,9 @@ class RaiseOptions {
 };
 
 // prune(), with the layers that the plan gives to the second-order update (prune/obs.h) done by it on
-// `images` of the data set.
+// `images` of the data set. `refit`: layers that keep all their weights are solved for, too.
 void prune_with_update(Graph& graph, const std::vector<LayerPlan>& layers, const Scorers& scorers,
-                       const FloatTensor& images, int threads, nlohmann::ordered_json& j);
+                       const FloatTensor& images, bool refit, int threads, nlohmann::ordered_json& j);
 
 // What the above left in `j`, for people.
 void print_raised(const nlohmann::ordered_json& j);

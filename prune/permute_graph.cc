@@ -7,13 +7,13 @@
 namespace aap {
 namespace {
 
-// Elements of t with the entries of one dimension taken in the order from[place].
+// t with the entries of one dimension taken in the order from[place], as many as that has.
 template <typename T>
 void take_along(Tensor<T>& t, size_t axis, const std::vector<int64_t>& from) {
   int64_t outer = 1, inner = 1;
   for (size_t i = 0; i < axis; ++i) outer *= t.shape[i];
   for (size_t i = axis + 1; i < t.shape.size(); ++i) inner *= t.shape[i];
-  const auto n = static_cast<int64_t>(from.size());
+  const int64_t n = t.shape[axis];
   std::vector<T> out;
   out.reserve(t.data.size());
   for (int64_t o = 0; o < outer; ++o) {
@@ -23,6 +23,7 @@ void take_along(Tensor<T>& t, size_t axis, const std::vector<int64_t>& from) {
     }
   }
   t.data = std::move(out);
+  t.shape[axis] = static_cast<int64_t>(from.size());
 }
 
 }  // namespace
@@ -52,7 +53,7 @@ ChannelSpaces::ChannelSpaces(const Graph& graph, const std::vector<LayerPlan>& l
 }
 
 int ChannelSpaces::make(int64_t channels, const std::string& producer, const std::string& fixed) {
-  spaces_.push_back({channels, producer, fixed});
+  spaces_.push_back({channels, producer, fixed, {producer}});
   parent_.push_back(static_cast<int>(parent_.size()));
   return parent_.back();
 }
@@ -92,6 +93,8 @@ void ChannelSpaces::merge(const Segments& a, const Segments& b, const std::strin
     const int into = find(a[i].space), from = find(b[i].space);
     if (into == from) continue;
     if (space(into).fixed.empty()) space(into).fixed = space(from).fixed;
+    std::vector<std::string>& all = space(into).producers;
+    all.insert(all.end(), space(from).producers.begin(), space(from).producers.end());
     parent_[static_cast<size_t>(from)] = into;
   }
 }
@@ -283,7 +286,8 @@ void ChannelSpaces::apply(Graph& graph, const std::map<int, std::vector<int64_t>
     for (const Segment& s : f.segments) {
       const auto found = order.find(find(s.space));
       const int64_t channels = spaces_[static_cast<size_t>(find(s.space))].channels;
-      for (int64_t p = 0; p < channels; ++p) {
+      const int64_t left = found == order.end() ? channels : static_cast<int64_t>(found->second.size());
+      for (int64_t p = 0; p < left; ++p) {
         const int64_t c = found == order.end() ? p : found->second[static_cast<size_t>(p)];
         for (int64_t i = 0; i < s.inner; ++i) from.push_back(offset + c * s.inner + i);
       }

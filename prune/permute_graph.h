@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which values of a float graph share one order of channels, and which constants follow it.
+// Which values of a float graph share one set of channels, and which constants follow it.
 // Private to prune/.
 #pragma once
 
@@ -17,6 +17,7 @@ struct ChannelSpace {
   int64_t channels = 0;
   std::string producer;  // the first node that makes them
   std::string fixed;     // why their order may not change; empty where it may
+  std::vector<std::string> producers;  // all nodes that make them, in the order of the graph
 };
 
 // A piece of dimension 1 of a value: all channels of a space, each `inner` entries wide (H * W
@@ -51,7 +52,8 @@ class ChannelSpaces {
   int64_t width(const Segments& segments) const;  // of dimension 1
   const std::vector<SpaceReader>& readers() const { return readers_; }
 
-  // Reorders every constant: order[place] = today's channel, for the roots that it names.
+  // Reorders every constant: order[place] = today's channel, for the roots that it names. Channels
+  // that an order leaves out are gone.
   void apply(Graph& graph, const std::map<int, std::vector<int64_t>>& order) const;
 
  private:

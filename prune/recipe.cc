@@ -133,6 +133,19 @@ Recipe parse_recipe(const std::string& text, const std::string& origin) {
       recipe.layers.push_back(std::move(r));
     }
   }
+  if (root.has("slim")) {
+    for (StrictTree& rule : root.take_list_of_maps("slim")) {
+      SlimRule r;
+      r.pattern = rule.take_text("name");
+      r.keep_percent = static_cast<int>(rule.take_integer("keep_percent", 1, 100));
+      if (rule.has("score")) {
+        r.score = word<const char*, 2>(rule.take_text("score"), rule.where(), "score",
+                                       {{{"bn_gamma", "bn_gamma"}, {"l1", "l1"}}});
+      }
+      rule.finish();
+      recipe.slim.push_back(std::move(r));
+    }
+  }
   root.finish();
   return recipe;
 }
@@ -174,6 +187,9 @@ std::string write_recipe(const Graph& graph, int group, int keep) {
                         : fmt::format("  - {{name: {}, keep: {}}}\n", quoted(l.name), l.keep);
   }
   if (!rules.empty()) text += "layers:   # node names; * and ? are wildcards\n" + rules;
+  text +=
+      "# slim:    # whole output channels go before the rules above, the smallest scores first\n"
+      "#   - {name: \"block1/conv1\", keep_percent: 75, score: bn_gamma}   # or l1\n";
   return text;
 }
 

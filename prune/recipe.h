@@ -10,6 +10,8 @@
 //     fully_connected: {keep: 2}
 //   layers:                        # names of nodes, * and ? are wildcards
 //     - {name: "block3/*", keep: 8}
+//   slim:                          # whole output channels go first, as prune/slim.h says
+//     - {name: "block3/pw", keep_percent: 75, score: bn_gamma}
 #pragma once
 
 #include <cstdint>
@@ -41,6 +43,12 @@ struct NameRule {
   RuleSettings settings;
 };
 
+struct SlimRule {
+  std::string pattern;
+  int keep_percent = 100;          // 1..100 of the layer's output channels, rounded up
+  std::string score = "bn_gamma";  // or "l1"
+};
+
 struct Recipe {
   std::string origin = "recipe";  // file, for errors
   int group = 16;
@@ -48,6 +56,7 @@ struct Recipe {
   RuleSettings defaults;
   std::vector<TypeRule> types;
   std::vector<NameRule> layers;
+  std::vector<SlimRule> slim;
 };
 
 // Unknown, missing and duplicate keys, numbers such as 010 and values out of range are refused in

@@ -38,7 +38,7 @@ double accuracy(const std::string& network) {
 BOOST_AUTO_TEST_CASE(permutation_and_update_keep_k_of_g_and_the_accuracy) {
   const Folder folder;
   const std::string out = folder / "raised.onnx", magnitude = folder / "magnitude.onnx";
-  const json j = pruned("--keep 4 --permute --obs 96", out);
+  const json j = pruned("--keep 4 --permute --obs 96 --refit", out);
   double before = 0.0, after = 0.0;
   int searched = 0;
   for (const json& p : j.at("permuted")) {
@@ -50,8 +50,13 @@ BOOST_AUTO_TEST_CASE(permutation_and_update_keep_k_of_g_and_the_accuracy) {
   }
   BOOST_TEST(searched == 4);  // three residual sums and the first layer; input and output stay
   BOOST_TEST(after > 1.005 * before);
-  BOOST_REQUIRE(j.at("obs").size() == 7U);
-  for (const json& l : j.at("obs")) BOOST_TEST(l.at("error") < l.at("error_magnitude"));
+  BOOST_REQUIRE(j.at("obs").size() == 14U);  // the first and the depthwise ones are refitted
+  int smaller = 0;
+  for (const json& l : j.at("obs")) {
+    BOOST_TEST(l.at("error") <= l.at("error_magnitude"));
+    smaller += l.at("error") < l.at("error_magnitude") ? 1 : 0;
+  }
+  BOOST_TEST(smaller == 7);
   BOOST_TEST(keeps(j).at("block3/pw") == 4);
   pruned("--keep 4 --recalibrate 96", magnitude);
   const double raised = accuracy(out), plain = accuracy(magnitude);
@@ -73,6 +78,24 @@ BOOST_AUTO_TEST_CASE(the_score_of_a_recipe_decides_which_layers_are_updated) {
   }
   refuses("prune " + kFloat + " --obs 32 --recipe " + recipe + " -o " + out, "--recipe excludes --obs");
   refuses("prune " + kFloat + " --recalibrate 32 --recipe " + recipe + " -o " + out, "--recalibrate");
+}
+
+BOOST_AUTO_TEST_CASE(a_recipe_slims_channels_before_groups_form) {
+  const Folder folder;
+  const std::string recipe = folder / "r.yaml", out = folder / "out.onnx";
+  const std::string rest = "group: 16\ndefaults: {method: aap, keep: 4}\nslim:\n";
+  write_bytes(recipe, rest + "  - {name: \"stem/conv\", keep_percent: 50}\n");
+  const json j = pruned("--recipe " + recipe, out);
+  BOOST_REQUIRE(j.at("slimmed").size() == 1U);
+  BOOST_TEST(j.at("slimmed")[0].at("kept").size() == 16U);
+  std::map<std::string, json> shape;
+  for (const json& l : j.at("layers")) shape[l.at("name")] = l.at("shape");
+  BOOST_TEST((shape.at("stem/conv") == json{16, 1, 3, 3}));
+  BOOST_TEST((shape.at("down1/dw") == json{16, 1, 3, 3}));
+  BOOST_TEST((shape.at("down1/pw") == json{64, 16, 1, 1}));
+  BOOST_TEST(accuracy(out) > 5.0);  // it runs
+  write_bytes(recipe, rest + "  - {name: \"head/*\", keep_percent: 50}\n");
+  refuses("prune " + kFloat + " --recipe " + recipe + " -o " + out, "slim 'head/*' matches no convolution");
 }
 
 BOOST_AUTO_TEST_CASE(k_of_each_layer_fits_the_budget) {
@@ -119,6 +142,7 @@ BOOST_AUTO_TEST_CASE(options_that_do_not_fit_are_refused) {
   refuses(prune + " --allocate-keeps 33 --allocate loss=1", "33");
   refuses(prune + " --obs 32 --recalibrate 32", "re-calibrates batch norm as it goes");
   refuses(prune + " --obs 32 --score wanda", "--score excludes --obs");
+  refuses(prune + " --refit", "--refit goes with");
   refuses(prune + " --bias-variance", "--bias-variance goes with --bias");
   const std::string int8 = folder / "int8.onnx";
   BOOST_REQUIRE(aap("quantize " + kFloat + " --images 16 -o " + int8).code == 0);

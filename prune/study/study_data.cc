@@ -2,8 +2,6 @@
 #include "prune/study/study_data.h"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <numeric>
 #include <random>
 
@@ -13,37 +11,14 @@ namespace aap::study {
 
 Images fashion(const Graph& network, const std::string& split) {
   const Dataset data = fashion_mnist(split);
-  const auto number = [&](const char* key, float fallback) {
-    const auto found = network.metadata.find(key);
-    return found == network.metadata.end() ? fallback : std::stof(found->second);
-  };
-  return {
-      data.batch(0, data.count(), number("aap.input_mean", 0.0F), number("aap.input_std", 1.0F)),
-      data.labels};
+  return {data.batch(0, data.count(), preprocessing_of(network.metadata, network.name)),
+          data.labels};
 }
 
 Images cifar10(const std::string& path) {
-  constexpr int64_t kSide = 32, kPlane = kSide * kSide, kRecord = 1 + 3 * kPlane;
-  constexpr float kMean[] = {0.485F, 0.456F, 0.406F}, kDeviation[] = {0.229F, 0.224F, 0.225F};
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw_input("{}: cannot be opened", path);
-  const std::vector<char> bytes((std::istreambuf_iterator<char>(in)), {});
-  const auto size = static_cast<int64_t>(bytes.size());
-  if (size == 0 || size % kRecord != 0) {
-    throw_input("{}: {} bytes, legal is a multiple of {}", path, size, kRecord);
-  }
-  Images images;
-  images.x = FloatTensor({size / kRecord, 3, kSide, kSide});
-  size_t to = 0;
-  for (int64_t n = 0; n < size / kRecord; ++n) {
-    const char* record = bytes.data() + n * kRecord;
-    images.labels.push_back(static_cast<uint8_t>(record[0]));
-    for (int64_t i = 0; i < 3 * kPlane; ++i) {
-      const auto v = static_cast<float>(static_cast<uint8_t>(record[1 + i]));
-      images.x.data[to++] = (v / 255.0F - kMean[i / kPlane]) / kDeviation[i / kPlane];
-    }
-  }
-  return images;
+  const Dataset data = read_cifar10(path);
+  const Preprocessing imagenet{255.0F, {0.485F, 0.456F, 0.406F}, {0.229F, 0.224F, 0.225F}};
+  return {data.batch(0, data.count(), imagenet), data.labels};
 }
 
 std::vector<int64_t> draw(int64_t all, int64_t count, uint32_t seed) {

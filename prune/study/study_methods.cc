@@ -3,6 +3,7 @@
 
 #include "prune/bn_recalibration.h"
 #include "prune/obs.h"
+#include "prune/obs_score.h"
 #include "prune/permute.h"
 #include "prune/prune.h"
 
@@ -10,7 +11,7 @@ namespace aap::study {
 
 const std::vector<std::string>& methods() {
   static const std::vector<std::string> kMethods = {"magnitude", "recalibrated", "unconstrained",
-                                                    "obs", "permuted"};
+                                                    "obs", "permuted", "refitted"};
   return kMethods;
 }
 
@@ -21,12 +22,15 @@ Graph apply(const Graph& dense, const std::string& method, int keep, int group,
   options.keep = keep;
   options.group = group;
   if (method == "unconstrained") options.method = PruneRule::kUnconstrained;
-  if (method == "obs" || method == "permuted") options.score = "obs";
+  const bool refit = method == "refitted", permute = refit || method == "permuted";
+  const bool second_order = permute || method == "obs";
+  if (second_order) options.score = "obs";
   const std::vector<LayerPlan> layers = plan(graph, options);
-  if (method == "permuted") permute_channels(graph, layers);
-  if (method == "obs" || method == "permuted") {
+  if (permute) permute_channels(graph, layers, {}, {{"obs", obs_scorer(calibration, threads)}});
+  if (second_order) {
     ObsOptions obs;
     obs.threads = threads;
+    obs.refit_unpruned = refit;
     obs_prune(graph, layers, calibration, obs);
     return graph;
   }

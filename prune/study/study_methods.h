@@ -13,7 +13,8 @@ namespace aap::study {
 //   magnitude      the K largest of each group of G
 //   recalibrated   and BatchNormalization statistics
 //   obs            second-order selection and update instead of magnitude, statistics as it goes
-//   permuted       channel permutation before that
+//   permuted       channel permutation before that, by what removal costs (prune/obs_score.h)
+//   refitted       and the layers that keep all their weights solved for, too
 //   unconstrained  the largest of each layer, as many as K of G leaves, statistics re-calibrated
 const std::vector<std::string>& methods();
 
