@@ -9,6 +9,7 @@
 #include "model/float_walk.h"
 #include "prune/bias_recalibration.h"
 #include "prune/bn_recalibration.h"
+#include "prune/obs_exchange.h"
 #include "prune/obs_moments.h"
 #include "prune/obs_target.h"
 
@@ -138,6 +139,9 @@ class NetworkPruner {
     report.row_order = m * size * size * size <= options_.row_order_limit;
     const double kept = is_second_order(layer) ? size * layer.keep / layer.group : size;
     report.refit = m * kept * kept * kept / 3.0 <= options_.refit_limit;
+    const bool best = report.row_order || report.refit;  // for what is kept
+    const bool exchange = best && m * (size - kept) * kept * kept <= options_.exchange_limit;
+    report.exchanged = exchange && is_second_order(layer) ? 0 : -1;
     const FloatTensor& x = pruned.value(node.inputs[0]);
     const LayerTarget target = target_of(node, dense, pruned);
     const std::vector<float> before = layer_weights(graph_, layer);
@@ -181,6 +185,11 @@ class NetworkPruner {
       if (!choose || (prunes && report.refit && !report.row_order)) {
         obs_refit_rows({q.data(), rows, d, d, 1}, {target.data(), rows, d, d},
                        {hessian.data(), d, d, d});
+      }
+      if (prunes && choose && report.exchanged >= 0) {
+        report.exchanged +=
+            obs_exchange_rows({q.data(), rows, d, d, 1}, {target.data(), rows, d, d},
+                              {hessian.data(), d, d, d}, order.groups, options_.exchange_sweeps);
       }
       report.error += output_error(moments, q);
       for (double e : moments.energy) energy += e;

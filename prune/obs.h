@@ -18,6 +18,10 @@ struct ObsOptions {
   double row_order_limit = 5e10;
   // Kept weights solved for exactly where M (D K / G)^3 / 3 stays below this.
   double refit_limit = 5e10;
+  // Sweeps that exchange kept weights for removed ones of their group while that helps, where
+  // M (D - D K / G) (D K / G)^2 stays below the limit.
+  int exchange_sweeps = 3;
+  double exchange_limit = 5e10;
   bool match_dense = true;  // aim at the dense network's output; false: at the dense layer's output
                             // for what the pruned network feeds it
   // Where the layer ends in a residual addition, aim at the dense sum: the layer also takes up the
@@ -25,7 +29,7 @@ struct ObsOptions {
   bool match_sums = true;
   // Rounds of solving for the kept weights with the ReLU behind the layer in view: what is negative
   // in the dense network only has to stay so. Only with match_dense and where refit_limit allows.
-  int relu_rounds = 0;
+  int relu_rounds = 3;
   bool refit_unpruned = false;  // also solve for the weights of layers that keep all of them
   bool recalibrate = true;      // BatchNormalization statistics, as each is reached
   int threads = 1;              // for inference
@@ -37,6 +41,7 @@ struct ObsLayer {
   // K of G largest magnitudes unchanged, and as pruned here.
   double error_magnitude = 0.0, error = 0.0;
   bool row_order = false, refit = false;
+  int64_t exchanged = -1;  // weights that changed places; -1 where exchanges were beyond the limit
 };
 
 // Whether the plan asks for it: method aap, share 1, score "obs".
