@@ -14,7 +14,7 @@ cmake --build "$build" --target aap-prune-study >/dev/null
 read -r -a seeds <<<"${SEEDS:-1 2 3 4 5}"
 common=(--seeds "${seeds[@]}" --threads "${THREADS:-2}" --command "scripts/prune_study.sh" -o "$file")
 "$build/bin/aap-prune-study" --name fashion_mnist --data fashion_mnist --network "${networks[@]}" --keep 4 2 \
-  --calibration 2048 "${common[@]}"
+  --calibration 1024 "${common[@]}"
 if [ -f "$real/resnet20.onnx" ]; then
   "$build/bin/aap-prune-study" --name resnet20 --data "$real/cifar10_test1000.bin" --network "$real/resnet20.onnx" \
     --keep 8 4 --calibration 200 "${common[@]}"

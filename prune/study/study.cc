@@ -32,6 +32,7 @@ struct Arguments {
   std::vector<std::string> methods;
   int group = 16, threads = 1;
   int64_t calibration = 1024;
+  bool finished = false;  // report what earlier runs left, run nothing
 };
 
 // Which images are right; `skip` are not scored.
@@ -81,11 +82,20 @@ class Study {
     result["dense"] = {{"mean", base.mean}, {"spread", base.spread}};
     for (int keep : a_.keeps) {
       std::map<std::string, std::vector<Marks>> runs;
+      const std::string key = fmt::format("keep_{}_of_{}", keep, a_.group);
       for (size_t s = 0; s < a_.seeds.size(); ++s) {
         for (const std::string& method : a_.methods) runs[method].push_back(marks(s, keep, method));
       }
-      const std::string key = fmt::format("keep_{}_of_{}", keep, a_.group);
       for (const std::string& method : a_.methods) {
+        const auto missing = std::count(runs[method].begin(), runs[method].end(), Marks());
+        if (missing > 0) {
+          result["not_run"].push_back(fmt::format("{} {}: {} of {} seeds", key, method, missing,
+                                                  a_.seeds.size()));
+          runs.erase(method);
+        }
+      }
+      for (const std::string& method : a_.methods) {
+        if (runs.count(method) == 0) continue;
         const Summary m = summarise(runs[method]);
         Json row = {{"mean", m.mean}, {"spread", m.spread}};
         add_difference(row, "minus_dense", "minus_dense_interval", runs[method], dense);
@@ -115,7 +125,7 @@ class Study {
     row[interval] = {d.low, d.high};
   }
 
-  // From the file of an earlier study, or measured now.
+  // From the file of an earlier study, or measured now; empty where it is missing and `finished`.
   Marks marks(size_t s, int keep, const std::string& method) {
     // What no draw changes is measured once.
     const bool no_draw = method == "dense" || method == "magnitude";
@@ -131,6 +141,7 @@ class Study {
     std::string line;
     Marks known;
     if (std::getline(in, line) && line == what && std::getline(in, known)) return known;
+    if (a_.finished) return {};
     const auto start = std::chrono::steady_clock::now();
     if (network != loaded_) {
       graph_ = read_onnx(network);
@@ -192,6 +203,7 @@ int main(int argc, char** argv) {
                  "magnitude recalibrated unconstrained obs permuted refitted; default all");
   app.add_option("--calibration", a.calibration, "images")->capture_default_str();
   app.add_option("--threads", a.threads)->check(CLI::Range(1, 256))->capture_default_str();
+  app.add_flag("--finished", a.finished, "report what earlier runs left, list the rest, run nothing");
   app.add_option("--folder", a.folder, "finished runs")->capture_default_str();
   app.add_option("--command", command, "what made the results, for the file");
   app.add_option("-o,--output", a.output, "JSON file to update");
