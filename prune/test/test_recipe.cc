@@ -130,6 +130,11 @@ BOOST_AUTO_TEST_CASE(settings_that_make_no_sense_for_a_layer_name_it) {
 
 BOOST_AUTO_TEST_CASE(what_is_no_recipe_is_refused) {
   refuses("- 1\n", "not a map");
+  refuses(kBase + "slim: [{name: stem, keep_percent: 0}]\n", "key 'keep_percent' is 0, legal is 1..100");
+  refuses(kBase + "slim: [{name: stem, keep_percent: 101}]\n", "key 'keep_percent' is 101, legal is 1..100");
+  refuses(kBase + "slim: [{name: stem}]\n", "key 'keep_percent' is missing");
+  refuses(kBase + "slim: [{name: stem, keep_percent: 50, score: obs}]\n", "legal is bn_gamma, l1");
+  refuses(kBase + "slim: [{name: stem, keep_percent: 50, keep: 3}]\n", "keep");
   refuses("group: [\n", "not YAML");
   refuses("defaults: {method: aap, keep: 4}\n", "key 'group' is missing");
   refuses("group: 16\n", "key 'defaults' is missing");
