@@ -41,6 +41,7 @@ const std::vector<Named>& fields_of(Opcode op) {
                                           {"last", isa::exec::kLast},
                                           {"max", isa::exec::kMax},
                                           {"residual", isa::exec::kResidual},
+                                          {"diagonal", isa::exec::kDiagonal},
                                           {"steps", isa::exec::kSteps},
                                           {"act_base", isa::exec::kActBase},
                                           {"wgt_base", isa::exec::kWgtBase},
@@ -143,7 +144,11 @@ void dump_entries(const Program& program, const Config& config, const Descriptor
     const uint8_t* entry = &program.image[at + i * bytes];
     std::string line = fmt::format("        {}:", i);
     if (op == Opcode::kLoadTab) {
-      for (int l = 0; l < config.lanes; ++l) line += fmt::format(" {}", little(entry + 2 * l, 2));
+      for (int l = 0; l < config.lanes; ++l) {
+        const uint64_t offset = little(entry + 2 * l, 2);
+        line += fmt::format(" {}", offset & ((1U << config.offset_bits()) - 1));
+        if (config.dense()) line += fmt::format("@{}", offset >> config.offset_bits());
+      }
     } else if (op == Opcode::kLoadPar) {
       for (int c = 0; c < config.requantisers; ++c) {
         const uint64_t w = little(entry + 8 * c, 8);
@@ -151,14 +156,22 @@ void dump_entries(const Program& program, const Config& config, const Descriptor
                             w >> 56);
       }
     } else {
-      const int bits = 8 + config.index_width();
-      for (int e = 0; e < config.multipliers(); ++e) {
-        const int bit = e * bits;
+      // Weights of the PEs that share an index, then the index.
+      const auto bits = [&](int at, int n) {
         uint32_t v = 0;
-        for (int b = 0; b < bits; ++b) {
-          v |= static_cast<uint32_t>(entry[(bit + b) / 8] >> ((bit + b) % 8) & 1) << b;
+        for (int b = at; b < at + n; ++b) {
+          v |= static_cast<uint32_t>(entry[b / 8] >> (b % 8) & 1) << (b - at);
         }
-        line += fmt::format(" {}@{}", static_cast<int8_t>(v & 0xff), v >> 8);
+        return v;
+      };
+      for (int e = 0; e < config.elements(); ++e) {
+        const int at = e * config.element_bits();
+        for (int i = 0; i < config.share; ++i) {
+          line += fmt::format("{}{}", i == 0 ? " " : ",", static_cast<int8_t>(bits(at + 8 * i, 8)));
+        }
+        if (!config.dense()) {
+          line += fmt::format("@{}", bits(at + 8 * config.share, config.index_width()));
+        }
       }
     }
     out += line + '\n';

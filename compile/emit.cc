@@ -231,6 +231,7 @@ bool Emitter::emit_tile(const Choice& choice, const Tile& tile, int64_t tile_ind
     d.set(f::kFirst, p == 0);
     d.set(f::kLast, last);
     d.set(f::kMax, op.max);
+    d.set(f::kDiagonal, op.diagonal);
     d.set(f::kResidual, last && op.residual >= 0);
     d.set(f::kSteps, static_cast<uint64_t>(pass.steps));
     d.set(f::kActBase, static_cast<uint64_t>(act));

@@ -215,7 +215,17 @@ class Lowering {
     if (layer.op == QOp::kAdd)
       set_residual(op, layer, fused == fused_from_.end() ? -1 : main.output);
     touch_storages(op, main, layer);
+    op.diagonal = is_diagonal(op);
     result_.ops.push_back(std::move(op));
+  }
+
+  bool is_diagonal(const Op& op) const {
+    if (!config_.has_diagonal()) return false;
+    if (op.conv) return op.layer->groups == op.in_channels && op.in_channels == op.out_channels;
+    for (int64_t m = 0; m < op.out_channels; ++m) {
+      if ((op.source[static_cast<size_t>(m)] - m) % config_.group != 0) return false;
+    }
+    return true;
   }
 
   static void make_copy(Op& op) {

@@ -59,6 +59,9 @@ struct Op {
   int add_shift = 0, add_zp = 0, add_lo = -128, add_hi = 127;
   int32_t add_c = 0;
   bool placed = false;  // concatenation without work: no descriptors
+  // Channel m mod G of a group is all that output channel m takes, and PEs share indices: the
+  // array's diagonal mode.
+  bool diagonal = false;
 
   // Calls f(index in group, weight) for the connected channels of physical group `group` (of G
   // channels) at (ky, kx) for output channel m; weights may be 0.

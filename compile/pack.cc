@@ -2,8 +2,8 @@
 #include "compile/pack.h"
 
 #include <algorithm>
-#include <cstring>
-#include <numeric>
+#include <array>
+#include <set>
 
 #include "model/error.h"
 
@@ -13,6 +13,67 @@ namespace {
 void put(std::vector<uint8_t>& bytes, size_t at, uint64_t value, int n) {
   for (int i = 0; i < n; ++i)
     bytes[at + static_cast<size_t>(i)] = static_cast<uint8_t>(value >> 8 * i);
+}
+
+// Sets n bits of a row that was zero; little-endian.
+void put_bits(uint8_t* row, int64_t bit, uint32_t value, int n) {
+  for (int i = 0; i < n;) {
+    const int64_t at = bit + i;
+    const int piece = std::min<int>(n - i, 8 - static_cast<int>(at % 8));
+    const uint32_t part = value >> i & ((1U << piece) - 1);
+    row[at / 8] = static_cast<uint8_t>(row[at / 8] | part << at % 8);
+    i += piece;
+  }
+}
+
+// The indices that the PEs of one selector need of a group at a kernel position, ascending.
+struct IndexList {
+  std::array<int16_t, 16> index{};
+  int16_t count = 0, base = 0;
+
+  // Those that a part of the item serves.
+  IndexList part(const Item& item) const {
+    IndexList result;
+    for (int k = item.first; k < std::min<int>(count, item.first + item.count); ++k) {
+      result.index[static_cast<size_t>(result.count++)] = index[static_cast<size_t>(k)];
+    }
+    return result;
+  }
+  int position(int wanted) const {
+    for (int k = 0; k < count; ++k) {
+      if (index[static_cast<size_t>(k)] == wanted) return k;
+    }
+    return -1;
+  }
+};
+
+// For output channels [q, end). DENSE counts from the first to the last.
+IndexList indices_of(const Op& op, const Config& config, bool dense, int64_t q, int64_t end,
+                     int64_t group, int64_t ky, int64_t kx) {
+  uint32_t mask = 0;
+  for (int64_t m = q; m < end; ++m) {
+    op.for_weights(m, group, config.group, ky, kx, [&](int index, int w) {
+      if (dense || w != 0) mask |= 1U << index;
+    });
+  }
+  IndexList list;
+  for (int16_t i = 0; i < 16; ++i) {
+    const bool inside = config.dense() && !op.diagonal && list.count > 0 && mask >> i != 0;
+    if ((mask >> i & 1) == 0 && !inside) continue;
+    if (list.count == 0) list.base = i;
+    list.index[static_cast<size_t>(list.count++)] = i;
+  }
+  return list;
+}
+
+// Physical groups that output channels [q, end) are connected to.
+std::set<int64_t> groups_of(const Op& op, const Config& config, int64_t q, int64_t end) {
+  std::set<int64_t> groups;
+  for (int64_t m = q; m < end; ++m) {
+    const auto [first, last] = op.groups_of(m, config.group);
+    for (int64_t group = first; group <= last; ++group) groups.insert(groups.end(), group);
+  }
+  return groups;
 }
 
 // Deals the items of each class (banks that hold the same groups) round robin to its lanes.
@@ -94,27 +155,27 @@ void deal_max(LanePlan& plan, const Config& config, int wrap) {
 
 std::vector<Item> collect_items(const Op& op, const Config& config, bool dense, int64_t m0,
                                 int64_t m1, const Chunk& chunk) {
-  const int64_t g = config.group, nb = config.block_groups();
+  const int64_t nb = config.block_groups();
   const int64_t nky = chunk.ky1 - chunk.ky0, nkx = chunk.kx1 - chunk.kx0;
   std::vector<int32_t> block_of(op.in.size(), -1);
   for (size_t i = 0; i < chunk.planes.size(); ++i) {
     block_of[static_cast<size_t>(chunk.planes[i])] = static_cast<int32_t>(i);
   }
-  std::vector<int16_t> counts(chunk.planes.size() * static_cast<size_t>(nb * nky * nkx), 0);
-  for (int64_t m = m0; m < m1; ++m) {
-    const auto [first, last] = op.groups_of(m, g);
-    for (int64_t group = first; group <= last; ++group) {
+  const size_t positions = chunk.planes.size() * static_cast<size_t>(nb * nky * nkx);
+  std::vector<int16_t> counts(positions, 0), bases(positions, 0);
+  const int64_t sharing = op.diagonal ? 1 : config.share;
+  for (int64_t q = m0; q < m1; q += sharing) {
+    const int64_t end = std::min(m1, q + sharing);
+    for (const int64_t group : groups_of(op, config, q, end)) {
       const int32_t block = block_of[static_cast<size_t>(group / nb)];
       if (block < 0) continue;
       for (int64_t ky = chunk.ky0; ky < chunk.ky1; ++ky) {
         for (int64_t kx = chunk.kx0; kx < chunk.kx1; ++kx) {
-          int16_t n = 0;
-          op.for_weights(m, group, g, ky, kx, [&](int, int w) {
-            n = static_cast<int16_t>(n + (dense || w != 0 ? 1 : 0));
-          });
-          const int64_t at =
-              ((block * nb + group % nb) * nky + (ky - chunk.ky0)) * nkx + (kx - chunk.kx0);
-          counts[static_cast<size_t>(at)] = std::max(counts[static_cast<size_t>(at)], n);
+          const IndexList list = indices_of(op, config, dense, q, end, group, ky, kx);
+          const auto at = static_cast<size_t>(
+              ((block * nb + group % nb) * nky + (ky - chunk.ky0)) * nkx + (kx - chunk.kx0));
+          counts[at] = std::max(counts[at], list.count);
+          bases[at] = list.base;
         }
       }
     }
@@ -127,7 +188,8 @@ std::vector<Item> collect_items(const Op& op, const Config& config, bool dense, 
         for (int64_t kx = chunk.kx0; kx < chunk.kx1; ++kx, ++at) {
           if (counts[at] == 0) continue;
           items.push_back({static_cast<int32_t>(block), static_cast<int16_t>(part),
-                           static_cast<int16_t>(ky), static_cast<int16_t>(kx), counts[at]});
+                           static_cast<int16_t>(ky), static_cast<int16_t>(kx), counts[at], 0,
+                           bases[at]});
         }
       }
     }
@@ -161,7 +223,8 @@ LanePlan assign_lanes(const std::vector<Item>& items, const Config& config, int 
 std::vector<uint8_t> pack_weights(const Op& op, const Config& config, bool dense, int64_t m0,
                                   int64_t m1, const Chunk& chunk, const LanePlan& plan, int first,
                                   int steps) {
-  const int bits = 8 + config.index_width(), lanes = config.lanes;
+  const int lanes = config.lanes, width = config.element_bits();
+  const int64_t sharing = op.diagonal ? 1 : config.share;
   const auto row_bytes = static_cast<size_t>(config.row_beats() * config.beat_bytes());
   std::vector<uint8_t> bytes(row_bytes * static_cast<size_t>(steps * plan.keep), 0);
   for (int s = 0; s < steps; ++s) {
@@ -172,26 +235,27 @@ std::vector<uint8_t> pack_weights(const Op& op, const Config& config, bool dense
       const int64_t group =
           int64_t{chunk.planes[static_cast<size_t>(item.block)]} * config.block_groups() +
           item.part;
-      for (int64_t m = m0; m < m1; ++m) {
-        int k = -item.first;
-        op.for_weights(m, group, config.group, item.ky, item.kx, [&](int index, int w) {
-          if (!dense && w == 0) return;
-          if (k < 0 || k >= item.count) {
-            ++k;
-            return;
-          }
-          uint8_t* row = &bytes[row_bytes * static_cast<size_t>(s * plan.keep + k)];
-          const int64_t bit = ((m - m0) * lanes + lane) * bits;
-          const uint32_t value = (static_cast<uint32_t>(w) & 0xff) | static_cast<uint32_t>(index)
-                                                                         << 8;
-          const uint32_t shifted = value << (bit % 8);
-          row[bit / 8] = static_cast<uint8_t>(row[bit / 8] | (shifted & 0xff));
-          row[bit / 8 + 1] = static_cast<uint8_t>(row[bit / 8 + 1] | (shifted >> 8 & 0xff));
-          if (shifted >> 16 != 0) {
-            row[bit / 8 + 2] = static_cast<uint8_t>(row[bit / 8 + 2] | (shifted >> 16));
-          }
-          ++k;
-        });
+      uint8_t* rows = &bytes[row_bytes * static_cast<size_t>(s * plan.keep)];
+      for (int64_t q = m0; q < m1; q += sharing) {
+        const int64_t end = std::min(m1, q + sharing);
+        const IndexList list =
+            indices_of(op, config, dense, q, end, group, item.ky, item.kx).part(item);
+        for (int64_t m = q; m < end; ++m) {
+          const int64_t element = (m - m0) / config.share * lanes + lane;
+          const int64_t at = element * width + (m - m0) % config.share * 8;
+          op.for_weights(m, group, config.group, item.ky, item.kx, [&](int index, int w) {
+            const int k = list.position(index);
+            if (k < 0 || w == 0) return;
+            put_bits(rows + row_bytes * static_cast<size_t>(k), at, static_cast<uint32_t>(w), 8);
+          });
+        }
+        if (config.dense() || op.diagonal) continue;
+        const int64_t element = (q - m0) / config.share * lanes + lane;
+        const int64_t at = element * width + config.share * 8;
+        for (int k = 0; k < list.count; ++k) {
+          put_bits(rows + row_bytes * static_cast<size_t>(k), at,
+                   static_cast<uint32_t>(list.index[static_cast<size_t>(k)]), config.index_width());
+        }
       }
     }
   }
@@ -211,8 +275,9 @@ std::vector<uint8_t> pack_table(const Op& op, const Config& config, const Chunk&
       const int64_t dy = (item.ky - chunk.ky0) * op.dilation_h / row_step;
       const int64_t dx = (item.kx - chunk.kx0) * op.dilation_w;
       const int64_t offset = item.block / wrap * plane_words + dy * row_words + dx;
+      const int64_t index = config.dense() ? item.base + item.first : 0;
       put(bytes, entry * static_cast<size_t>(s) + static_cast<size_t>(2 * lane),
-          static_cast<uint64_t>(offset), 2);
+          static_cast<uint64_t>(offset | index << config.offset_bits()), 2);
     }
   }
   return bytes;

@@ -26,8 +26,9 @@ struct Item {
   int32_t block = 0;       // position in Chunk::planes
   int16_t part = 0;        // group within the block, 0 .. NB - 1
   int16_t ky = 0, kx = 0;  // of the whole kernel
-  int16_t count = 0;       // weights of the PE that has most
-  int16_t first = 0;       // kept weights of each PE that parts before this one serve
+  int16_t count = 0;       // indices of the PEs (of one selector) that have most
+  int16_t first = 0;       // of those, the ones that parts before this one serve
+  int16_t base = 0;        // DENSE: the first index; the others follow it
 };
 
 // The items of one (output-channel tile, chunk), dealt to lanes.

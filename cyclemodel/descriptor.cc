@@ -92,6 +92,7 @@ Fault check_descriptor(const isa::Descriptor& d, uint32_t number, uint32_t count
   if (c.unit == Unit::kExec && (c.keep == 0 || c.keep > static_cast<uint32_t>(config.group))) {
     return {Error::kKeepRange, address};
   }
+  if (c.diagonal && !config.has_diagonal()) return {Error::kBadMode, address};
   if (!aligned(c, config)) return {Error::kBadAlign, address};
   if ((c.opcode == isa::Opcode::kEnd) != (number + 1 == count))
     return {Error::kProgramEnd, address};
@@ -113,6 +114,7 @@ Command decode(const isa::Descriptor& d, uint32_t number, uint32_t address) {
     c.first = d.get(f::kFirst) != 0;
     c.last = d.get(f::kLast) != 0;
     c.max = d.get(f::kMax) != 0;
+    c.diagonal = d.get(f::kDiagonal) != 0;
     c.residual = d.get(f::kResidual) != 0;
     c.steps = d.get(f::kSteps);
     c.act_base = d.get(f::kActBase);

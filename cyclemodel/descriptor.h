@@ -50,7 +50,7 @@ struct Command {
   // EXEC, with cols and rows
   uint32_t keep = 0, steps = 0, act_base = 0, wgt_base = 0, tab_base = 0, par_base = 0;
   uint32_t x_step = 0, y_step = 0, psum_base = 0, out_base = 0, res_base = 0;
-  bool first = false, last = false, max = false, residual = false;
+  bool first = false, last = false, max = false, residual = false, diagonal = false;
   int zp = 0, lo = 0, hi = 0, add_zp = 0, add_lo = 0, add_hi = 0;
   uint32_t add_shift = 0, add_ma = 0, add_mb = 0;
   int32_t add_c = 0;

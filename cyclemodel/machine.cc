@@ -29,6 +29,7 @@ Machine::Machine(const Config& config, uint32_t base, std::vector<uint8_t>& memo
       weights_(size_of(config.weight_depth) * lanes_ * pes_),
       indices_(weights_.size()),
       table_(size_of(config.table_depth) * lanes_),
+      first_index_(table_.size()),
       params_(size_of(config.param_depth) * size_of(config.requantisers)),
       psum_(size_of(config.psum_depth) * pes_),
       psum_valid_(size_of(config.psum_depth)),
@@ -40,7 +41,8 @@ Machine::Machine(const Config& config, uint32_t base, std::vector<uint8_t>& memo
       param_stamps_(size_of(config.param_depth)),
       residual_stamps_(size_of(config.residual_depth)),
       output_stamps_(size_of(config.out_depth)),
-      memory_stamps_(memory.size() / size_of(config.beat_bytes()) + 1) {}
+      memory_stamps_(memory.size() / size_of(config.beat_bytes()) + 1),
+      index_(pes_) {}
 
 Fault Machine::run(const Command& c, uint32_t sequence) {
   switch (c.opcode) {

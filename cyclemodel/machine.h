@@ -60,6 +60,8 @@ class Machine {
   void accumulate_few(const Command& c);
   void list_terms(const Command& c);
   void gather_column(size_t column, uint32_t offset, size_t first, size_t count);
+  // Of all PEs in row `row` = k of a step.
+  const uint8_t* row_indices(const Command& c, size_t step, size_t k, size_t lane);
   void add_terms(int32_t* sums, size_t begin, size_t end, bool max, size_t count) const;
   void drain(const Command& c, uint32_t number);
   int64_t wrap_accumulator(int64_t value, const Command& c, const char* what);
@@ -86,6 +88,7 @@ class Machine {
   std::vector<int8_t> weights_;      // [row][lane][pe]
   std::vector<uint8_t> indices_;     // [row][lane][pe]
   std::vector<uint16_t> table_;      // [step][lane]
+  std::vector<uint8_t> first_index_;  // [step][lane], DENSE
   std::vector<Parameter> params_;    // [entry][channel]
   std::vector<int32_t> psum_;        // [pixel][pe]
   std::vector<uint8_t> psum_valid_;  // [pixel]
@@ -101,6 +104,7 @@ class Machine {
   std::vector<uint32_t> pixel_word_;  // of the current EXEC
   std::vector<int32_t> sums_;         // [pe][pixel]
   std::vector<Run> runs_;             // the same as consecutive words, all of one length
+  std::vector<uint8_t> index_;        // [pe], made up for a row whose indices are not stored
   std::vector<Term> terms_;           // by step, then PE
   std::vector<size_t> term_begin_;
   std::vector<uint8_t> used_;     // [step][column]

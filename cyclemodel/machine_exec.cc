@@ -212,13 +212,30 @@ void Machine::exec_act_races(const Command& c, uint32_t sequence) {
   }
 }
 
+const uint8_t* Machine::row_indices(const Command& c, size_t step, size_t k, size_t lane) {
+  if (c.diagonal) {
+    for (size_t pe = 0; pe < pes_; ++pe) index_[pe] = static_cast<uint8_t>(pe % g_);
+    return index_.data();
+  }
+  if (config_.dense()) {
+    const size_t first = first_index_[(c.tab_base + step) * lanes_ + lane];
+    std::fill(index_.begin(), index_.end(), static_cast<uint8_t>((first + k) % g_));
+    return index_.data();
+  }
+  return &indices_[((c.wgt_base + step * c.keep + k) * lanes_ + lane) * pes_];
+}
+
 // What each PE adds in each step, and which columns (lane * G + channel) that takes.
 void Machine::list_terms(const Command& c) {
   terms_.clear();
   term_begin_.clear();
   used_.assign(c.steps * lanes_ * g_, 0);
   bool two_proposals = false;
+  std::vector<uint8_t> indices(c.keep * lanes_ * pes_);  // of a step
   for (size_t step = 0; step < c.steps; ++step) {
+    for (size_t i = 0; i < c.keep * lanes_; ++i) {
+      std::copy_n(row_indices(c, step, i / lanes_, i % lanes_), pes_, &indices[i * pes_]);
+    }
     for (size_t pe = 0; pe < pes_; ++pe) {
       term_begin_.push_back(terms_.size());
       for (size_t k = 0; k < c.keep; ++k) {
@@ -227,7 +244,7 @@ void Machine::list_terms(const Command& c) {
           const size_t at = ((c.wgt_base + step * c.keep + k) * lanes_ + lane) * pes_ + pe;
           const int8_t weight = weights_[at];
           if (c.max ? (weight & 1) == 0 : weight == 0) continue;
-          const size_t column = lane * g_ + indices_[at];
+          const size_t column = lane * g_ + indices[(k * lanes_ + lane) * pes_ + pe];
           terms_.push_back({static_cast<uint16_t>(column), weight});
           used_[step * lanes_ * g_ + column] = 1;
           two_proposals = two_proposals || (c.max && proposed);
@@ -304,11 +321,12 @@ void Machine::accumulate_few(const Command& c) {
       const int8_t* bank = &act_[act_index(lane, 0)];
       for (size_t k = 0; k < c.keep; ++k) {
         const size_t base = ((c.wgt_base + step * c.keep + k) * lanes_ + lane) * pes_;
+        const uint8_t* indices = row_indices(c, step, k, lane);
         for (size_t i = 0; i < pixels; ++i) {
           const int8_t* word = bank + pixel_word_[i] + offset;
           for (size_t pe = 0; pe < pes_; ++pe) {
             int32_t& sum = sums_[pe * pixels + i];
-            sum = add_wrapping(sum, weights_[base + pe] * word[indices_[base + pe] * act_depth_]);
+            sum = add_wrapping(sum, weights_[base + pe] * word[indices[pe] * act_depth_]);
           }
         }
       }

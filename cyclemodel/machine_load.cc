@@ -105,8 +105,10 @@ Fault Machine::load_entries(const Command& c, uint32_t sequence) {
       unpack_weights(from, entry);
     } else if (table) {
       for (size_t lane = 0; lane < lanes_; ++lane) {
-        table_[entry * lanes_ + lane] =
-            static_cast<uint16_t>(from[2 * lane] | from[2 * lane + 1] << 8);
+        const uint32_t word = from[2 * lane] | static_cast<uint32_t>(from[2 * lane + 1]) << 8;
+        const uint32_t offset = word & ((1U << config_.offset_bits()) - 1);
+        table_[entry * lanes_ + lane] = static_cast<uint16_t>(offset);
+        first_index_[entry * lanes_ + lane] = static_cast<uint8_t>(word >> config_.offset_bits());
       }
     } else {
       const auto channels = static_cast<size_t>(config_.requantisers);
@@ -129,23 +131,28 @@ Fault Machine::load_entries(const Command& c, uint32_t sequence) {
 }
 
 void Machine::unpack_weights(const uint8_t* bytes, uint32_t row) {
-  const auto index_bits = static_cast<unsigned>(config_.index_width());
-  const unsigned width = 8 + index_bits;
+  const auto index_bits = static_cast<unsigned>(config_.dense() ? 0 : config_.index_width());
+  const auto share = static_cast<size_t>(config_.share);
   const size_t base = row * lanes_ * pes_;
   // A little-endian stream of bits: new bytes enter above the `have` bits that are left.
   uint32_t bits = 0;
   unsigned have = 0;
-  for (size_t pe = 0; pe < pes_; ++pe) {
+  const auto take = [&](unsigned width) {
+    while (have < width) {
+      bits |= static_cast<uint32_t>(*bytes++) << have;
+      have += 8;
+    }
+    const uint32_t value = bits & ((1U << width) - 1);
+    bits >>= width;
+    have -= width;
+    return value;
+  };
+  for (size_t pe = 0; pe < pes_; pe += share) {
     for (size_t lane = 0; lane < lanes_; ++lane) {
-      while (have < width) {
-        bits |= static_cast<uint32_t>(*bytes++) << have;
-        have += 8;
-      }
-      weights_[base + lane * pes_ + pe] = static_cast<int8_t>(bits & 0xff);
-      indices_[base + lane * pes_ + pe] =
-          static_cast<uint8_t>(bits >> 8 & ((1U << index_bits) - 1));
-      bits >>= width;
-      have -= width;
+      const size_t at = base + lane * pes_ + pe;
+      for (size_t i = 0; i < share; ++i) weights_[at + i] = static_cast<int8_t>(take(8));
+      const uint32_t index = take(index_bits);
+      std::fill_n(&indices_[at], share, static_cast<uint8_t>(index));
     }
   }
 }

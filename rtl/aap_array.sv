@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// aap_array: Pes PEs of Lanes multipliers. Takes one row (the groups of all lanes and a row of weights) per cycle.
+// aap_array: Pes PEs of Lanes multipliers; Share neighbouring PEs use one selector a lane. Takes one row (the groups of all lanes and a row of weights) per cycle.
 // done_o pulses in the cycle in which acc_o holds the accumulators of a finished pixel, Latency cycles after the
 // pixel's last row was given; the next row of another pixel may follow immediately.
 //
@@ -10,13 +10,17 @@
 `default_nettype none
 
 module aap_array #(
+  parameter  int Select   = aap_isa_pkg::SELECT_GROUP,
+  parameter  int Share    = 1,
   parameter  int Group    = 16,
   parameter  int Lanes    = 4,
   parameter  int Pes      = 32,
   parameter  int AccWidth = 32,
   parameter  int MaxRowCycles = 1,
   parameter  int MulStyle = 0,
-  localparam int ElemW    = 8 + $clog2(Group)
+  localparam int IndexW   = $clog2(Group),
+  localparam int ElemW    = aap_isa_pkg::element_bits(Select, Share, Group),
+  localparam int RowW     = aap_isa_pkg::row_bits(Select, Share, Group, Lanes, Pes)
 ) (
   input  wire logic                         clk_i,
   input  wire logic                         rst_ni,
@@ -27,8 +31,10 @@ module aap_array #(
   input  wire logic                         first_i,  // first row of a pixel
   input  wire logic                         last_i,   // last row of a pixel
   input  wire logic                         max_i,    // maximum: weights are 0 or 1, one 1 per PE and row at most
+  input  wire logic                         diag_i,   // PE m takes channel m mod Group; Share > 1
+  input  wire logic [IndexW*Lanes-1:0]      index_i,  // of each lane; DENSE
   input  wire logic [8*Group*Lanes-1:0]     groups_i,
-  input  wire logic [ElemW*Lanes*Pes-1:0]   weights_i,  // element pe * Lanes + lane
+  input  wire logic [RowW-1:0]              weights_i,  // element pe / Share * Lanes + lane: Share weights, index
 
   // result
   output      logic                         done_o,
@@ -42,8 +48,17 @@ module aap_array #(
   if (Pes < 2 || Pes % 2 != 0) begin : gen_illegal_pes
     ERROR_aap_array_Pes_must_be_even u_error ();
   end
-  if (MaxRowCycles != 1 && (MaxRowCycles != 2 || Lanes != 1)) begin : gen_illegal_max
-    ERROR_aap_array_MaxRowCycles_must_be_1_or_with_one_lane_2 u_error ();
+  if (MaxRowCycles != 1 && (MaxRowCycles != 2 || Lanes != 1 || Share != 1)) begin : gen_illegal_max
+    ERROR_aap_array_MaxRowCycles_must_be_1_or_with_one_lane_and_Share_1_2 u_error ();
+  end
+  if (Share < 1 || (Share & (Share - 1)) != 0 || Pes % Share != 0) begin : gen_illegal_share
+    ERROR_aap_array_Share_must_be_a_power_of_two_that_divides_Pes u_error ();
+  end
+  if (Select != aap_isa_pkg::SELECT_GROUP && Select != aap_isa_pkg::SELECT_DENSE) begin : gen_illegal_select
+    ERROR_aap_array_Select_must_be_GROUP_or_DENSE u_error ();
+  end
+  if (Select == aap_isa_pkg::SELECT_DENSE && Share != Pes) begin : gen_illegal_dense
+    ERROR_aap_array_Share_must_be_Pes_with_DENSE u_error ();
   end
 
   // flags beside the data
@@ -66,20 +81,33 @@ module aap_array #(
   assign done_o = done_q;
   assign busy_o = (|valid_q) | done_q | second;
 
-  logic [8*Products-1:0]  act;
+  localparam int Outputs = (Share < Group) ? Share : Group;  // of a selector
+  logic [8*Products-1:0]  act, weights;  // product pe * Lanes + lane
   logic [16*Products-1:0] products;
 
-  for (genvar e = 0; e < Products; e++) begin : gen_selector
-    aap_selector #(.Group(Group), .MulStyle(MulStyle)) u_selector (
-      .clk_i(clk_i), .max_i(sel_max), .group_i(groups_i[8*Group*(e % Lanes) +: 8*Group]),
-      .index_i(weights_i[ElemW*e+8 +: ElemW-8]), .act_o(act[8*e +: 8])
+  for (genvar e = 0; e < Products / Share; e++) begin : gen_selector
+    logic [8*Outputs-1:0] chosen;
+    logic [IndexW-1:0]    index;
+    if (Select == aap_isa_pkg::SELECT_DENSE) begin : gen_counted
+      assign index = index_i[IndexW*(e % Lanes) +: IndexW];
+    end else begin : gen_stored
+      assign index = weights_i[ElemW*e + 8*Share +: IndexW];
+    end
+    aap_selector #(.Group(Group), .Share(Share), .First(e / Lanes * Share % Group), .MulStyle(MulStyle)) u_selector (
+      .clk_i(clk_i), .max_i(sel_max), .diag_i(diag_i), .group_i(groups_i[8*Group*(e % Lanes) +: 8*Group]),
+      .index_i(index), .act_o(chosen)
     );
+    for (genvar i = 0; i < Share; i++) begin : gen_product
+      localparam int Product = (e / Lanes * Share + i) * Lanes + e % Lanes;
+      assign act[8*Product +: 8]     = chosen[8*(i % Outputs) +: 8];
+      assign weights[8*Product +: 8] = weights_i[ElemW*e + 8*i +: 8];
+    end
   end
 
   for (genvar e = 0; e < Products; e = e + 2) begin : gen_mul
     aap_mul2 #(.MulStyle(MulStyle), .Complement(MaxRowCycles - 1)) u_mul2 (
-      .clk_i(clk_i), .a0_i(act[8*e +: 8]), .b0_i(weights_i[ElemW*e +: 8]), .a1_i(act[8*e+8 +: 8]),
-      .b1_i(weights_i[ElemW*(e+1) +: 8]), .comp_i(second), .p0_o(products[16*e +: 16]), .p1_o(products[16*e+16 +: 16])
+      .clk_i(clk_i), .a0_i(act[8*e +: 8]), .b0_i(weights[8*e +: 8]), .a1_i(act[8*e+8 +: 8]),
+      .b1_i(weights[8*e+8 +: 8]), .comp_i(second), .p0_o(products[16*e +: 16]), .p1_o(products[16*e+16 +: 16])
     );
   end
 
@@ -112,6 +140,11 @@ module aap_array #(
         .acc_o(acc_o[AccWidth*p +: AccWidth])
       );
     end
+  end
+
+  if (Select != aap_isa_pkg::SELECT_DENSE) begin : gen_no_count
+    logic unused_index;
+    assign unused_index = ^index_i;
   end
 endmodule
 

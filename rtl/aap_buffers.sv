@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // aap_buffers: activation banks, weights and gather table. Memories that a beat writes only in part are built of one RAM
-// per part. Offsets are kept in as many bits as an activation address has and one that says "beyond".
+// per part. Offsets are kept in as many bits as an activation address has and one that says "beyond"; DENSE keeps
+// the lane's first index above them.
 //
 // Block RAMs: board (ECP5 DP16KD) weights 48, activations 60, table 2; small (iCE40) weights 11, activations 8, table 1.
 
 `default_nettype none
 
 module aap_buffers #(
+  parameter  int Select       = aap_isa_pkg::SELECT_GROUP,
+  parameter  int Share        = 1,
   parameter  int Group        = 16,
   parameter  int Lanes        = 4,
   parameter  int Pes          = 32,
@@ -19,10 +22,12 @@ module aap_buffers #(
   localparam int BlockBytes   = (Group > BeatBytes) ? Group : BeatBytes,
   localparam int BlockGroups  = BlockBytes / Group,     // neighbouring banks that one block fills
   localparam int Superbanks   = Lanes / BlockGroups,
-  localparam int RowW         = Lanes * Pes * (8 + $clog2(Group)),
+  localparam int RowW         = aap_isa_pkg::row_bits(Select, Share, Group, Lanes, Pes),
   localparam int ActW         = $clog2(ActDepth),
   localparam int WgtW         = $clog2(WeightDepth),
-  localparam int TabW         = $clog2(TableDepth)
+  localparam int TabW         = $clog2(TableDepth),
+  localparam int IndexW       = (Select == aap_isa_pkg::SELECT_DENSE) ? $clog2(Group) : 0,
+  localparam int StepW        = ActW + 1 + IndexW      // bits of a lane in a table entry
 ) (
   input  wire logic                      clk_i,
   input  wire logic                      rst_ni,
@@ -39,7 +44,7 @@ module aap_buffers #(
   // read ports, data one cycle later and held
   input  wire logic                      tab_re_i,
   input  wire logic [TabW-1:0]           tab_addr_i,
-  output      logic [Lanes*(ActW+1)-1:0] tab_rdata_o,
+  output      logic [Lanes*StepW-1:0]    tab_rdata_o,
   input  wire logic                      act_re_i,
   input  wire logic [Lanes*ActW-1:0]     act_addr_i,
   output      logic [8*Group*Lanes-1:0]  act_rdata_o,
@@ -56,6 +61,9 @@ module aap_buffers #(
   if (ActDepth < 2 || ActDepth > 32768 || WeightDepth < 2 || WeightDepth > 32768 || TableDepth < 2 ||
       TableDepth > 32768) begin : gen_illegal_depth
     ERROR_aap_buffers_depths_must_be_2_to_32768 u_error ();
+  end
+  if (ActW > 16 - IndexW) begin : gen_illegal_act_depth
+    ERROR_aap_buffers_ActDepth_must_leave_the_index_its_bits u_error ();
   end
 
   // activation banks: a column per beat of a block, bank l takes group l % BlockGroups of the block
@@ -89,16 +97,21 @@ module aap_buffers #(
   localparam int BeatLanes = (Lanes < BeatBytes / 2) ? Lanes : BeatBytes / 2;
   localparam int TabBeats  = Lanes / BeatLanes;
   for (genvar c = 0; c < TabBeats; c++) begin : gen_tab
-    logic [BeatLanes*(ActW+1)-1:0] wdata;
+    logic [BeatLanes*StepW-1:0] wdata;
     for (genvar i = 0; i < BeatLanes; i++) begin : gen_offset
-      assign wdata[(ActW+1)*i +: ActW+1] = {|(ld_data_i[16*i +: 16] >> ActW), ld_data_i[16*i +: ActW]};
+      logic [15-IndexW:0] offset;
+      assign offset = ld_data_i[16*i +: 16-IndexW];
+      assign wdata[StepW*i +: ActW+1] = {|(offset >> ActW), offset[ActW-1:0]};
+      if (IndexW > 0) begin : gen_index
+        assign wdata[StepW*i+ActW+1 +: IndexW] = ld_data_i[16*i+16-IndexW +: IndexW];
+      end
     end
-    aap_ram #(.Width(BeatLanes*(ActW+1)), .Depth(TableDepth)) u_ram (
+    aap_ram #(.Width(BeatLanes*StepW), .Depth(TableDepth)) u_ram (
       .clk_i(clk_i), .rst_ni(rst_ni),
       .we_i(ld_tab_i && (TabBeats == 1 || ld_col_i == 8'(c))),
       .waddr_i(ld_addr_i[TabW-1:0]), .wdata_i(wdata),
       .re_i(tab_re_i), .raddr_i(tab_addr_i),
-      .rdata_o(tab_rdata_o[BeatLanes*(ActW+1)*c +: BeatLanes*(ActW+1)])
+      .rdata_o(tab_rdata_o[BeatLanes*StepW*c +: BeatLanes*StepW])
     );
   end
 

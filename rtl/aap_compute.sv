@@ -6,6 +6,8 @@
 `default_nettype none
 
 module aap_compute #(
+  parameter  int Select        = aap_isa_pkg::SELECT_GROUP,
+  parameter  int Share         = 1,
   parameter  int Group         = 16,
   parameter  int Lanes         = 4,
   parameter  int Pes           = 32,
@@ -82,16 +84,19 @@ module aap_compute #(
   localparam int WgtW        = $clog2(WeightDepth);
   localparam int TabW        = $clog2(TableDepth);
   localparam int ParW        = $clog2(ParamDepth);
-  localparam int RowW        = Lanes * Pes * (8 + $clog2(Group));
+  localparam int RowW        = aap_isa_pkg::row_bits(Select, Share, Group, Lanes, Pes);
+  localparam int IndexW      = $clog2(Group);
+  localparam int StepW       = ActW + 1 + ((Select == aap_isa_pkg::SELECT_DENSE) ? IndexW : 0);
 
   logic                      tab_re, act_re, wgt_re;
   logic [TabW-1:0]           tab_addr;
-  logic [Lanes*(ActW+1)-1:0] tab_rdata;
+  logic [Lanes*StepW-1:0]    tab_rdata;
   logic [Lanes*ActW-1:0]     act_addr;
   logic [8*Group*Lanes-1:0]  act_rdata;
   logic [WgtW-1:0]           wgt_addr;
   logic [RowW-1:0]           wgt_rdata;
-  logic                      row_valid, row_first, row_last, row_max;
+  logic                      row_valid, row_first, row_last, row_max, row_diag;
+  logic [IndexW*Lanes-1:0]   row_index;
   logic                      cfg_load, cfg_first, cfg_last, cfg_max, cfg_residual;
   logic [$clog2(PsumDepth):0] cfg_psum_base;
   logic [$clog2(OutDepth):0]  cfg_out_base;
@@ -110,7 +115,7 @@ module aap_compute #(
   logic                      issue, stall_load, stall_store, stall_requant;
 
   aap_exec #(
-    .Group(Group), .Lanes(Lanes), .AxiDataWidth(AxiDataWidth), .AddrWidth(AddrWidth), .ActDepth(ActDepth),
+    .Select(Select), .Share(Share), .Group(Group), .Lanes(Lanes), .AxiDataWidth(AxiDataWidth), .AddrWidth(AddrWidth), .ActDepth(ActDepth),
     .WeightDepth(WeightDepth), .TableDepth(TableDepth), .ParamDepth(ParamDepth), .PsumDepth(PsumDepth),
     .OutDepth(OutDepth), .ResidualDepth(ResidualDepth),
     .AddMulWidth(AddMulWidth), .DrainCycles(DrainCycles), .ReadDelay(RowDelay + DrainCycles + 1), .ResidualDelay(ResidualDelay),
@@ -122,6 +127,7 @@ module aap_compute #(
     .tab_re_o(tab_re), .tab_addr_o(tab_addr), .tab_rdata_i(tab_rdata),
     .act_re_o(act_re), .act_addr_o(act_addr), .wgt_re_o(wgt_re), .wgt_addr_o(wgt_addr),
     .row_valid_o(row_valid), .row_first_o(row_first), .row_last_o(row_last), .row_max_o(row_max),
+    .row_diag_o(row_diag), .row_index_o(row_index),
     .cfg_load_o(cfg_load), .cfg_first_o(cfg_first), .cfg_last_o(cfg_last), .cfg_max_o(cfg_max),
     .cfg_residual_o(cfg_residual), .cfg_psum_base_o(cfg_psum_base), .cfg_out_base_o(cfg_out_base),
     .cfg_res_base_o(cfg_res_base), .cfg_par_base_o(cfg_par_base), .cfg_zp_o(cfg_zp), .cfg_lo_o(cfg_lo),
@@ -135,7 +141,7 @@ module aap_compute #(
   );
 
   aap_buffers #(
-    .Group(Group), .Lanes(Lanes), .Pes(Pes), .AxiDataWidth(AxiDataWidth), .ActDepth(ActDepth),
+    .Select(Select), .Share(Share), .Group(Group), .Lanes(Lanes), .Pes(Pes), .AxiDataWidth(AxiDataWidth), .ActDepth(ActDepth),
     .WeightDepth(WeightDepth), .TableDepth(TableDepth)
   ) u_buffers (
     .clk_i(clk_i), .rst_ni(rst_ni),
@@ -148,10 +154,12 @@ module aap_compute #(
   );
 
   aap_array #(
+    .Select(Select), .Share(Share),
     .Group(Group), .Lanes(Lanes), .Pes(Pes), .AccWidth(AccWidth), .MaxRowCycles(MaxRowCycles), .MulStyle(MulStyle)
   ) u_array (
     .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear_i),
     .valid_i(row_valid), .first_i(row_first), .last_i(row_last), .max_i(row_max),
+    .diag_i(row_diag), .index_i(row_index),
     .groups_i(act_rdata), .weights_i(wgt_rdata), .done_o(done), .busy_o(array_busy), .acc_o(acc)
   );
 

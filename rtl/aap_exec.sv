@@ -14,6 +14,8 @@
 `define AAP_BEAT(name) (take && beat_q == BeatW'(aap_isa_pkg::EXEC_``name``_LSB / AxiDataWidth))
 
 module aap_exec #(
+  parameter  int Select        = aap_isa_pkg::SELECT_GROUP,
+  parameter  int Share         = 1,
   parameter  int Group         = 16,
   parameter  int Lanes         = 4,
   parameter  int AxiDataWidth  = 128,
@@ -33,9 +35,11 @@ module aap_exec #(
   parameter  int ResidualFinishDelay = 31,  // with residual
   parameter  int MaxRowCycles  = 1,    // cycles from a row of a maximum to the next row
   parameter  int ResidualPasses = 1,   // times DrainCycles is what a pixel with residual takes in the drain
+  localparam int IndexW        = $clog2(Group),
   localparam int ActW          = $clog2(ActDepth),
   localparam int WgtW          = $clog2(WeightDepth),
   localparam int TabW          = $clog2(TableDepth),
+  localparam int StepW         = ActW + 1 + ((Select == aap_isa_pkg::SELECT_DENSE) ? IndexW : 0),
   localparam int ParW          = $clog2(ParamDepth),
   localparam int PsumW         = $clog2(PsumDepth),
   localparam int OutW          = $clog2(OutDepth),
@@ -60,7 +64,7 @@ module aap_exec #(
   // buffers
   output      logic                      tab_re_o,
   output      logic [TabW-1:0]           tab_addr_o,
-  input  wire logic [Lanes*(ActW+1)-1:0] tab_rdata_i,
+  input  wire logic [Lanes*StepW-1:0]    tab_rdata_i,
   output      logic                      act_re_o,
   output      logic [Lanes*ActW-1:0]     act_addr_o,
   output      logic                      wgt_re_o,
@@ -71,6 +75,8 @@ module aap_exec #(
   output      logic                      row_first_o,
   output      logic                      row_last_o,
   output      logic                      row_max_o,
+  output      logic                      row_diag_o,
+  output      logic [IndexW*Lanes-1:0]   row_index_o,  // DENSE: of each lane
 
   // fields of the drain: the first group is copied at cfg_load_o, the second stays until the drain is empty
   output      logic                      cfg_load_o,
@@ -113,7 +119,7 @@ module aap_exec #(
   localparam int BeatW = $clog2(Beats);
   localparam int PixelDepth = (OutDepth > PsumDepth) ? OutDepth : PsumDepth;
   localparam int KeepW = $clog2(Group) + 1;
-  localparam int StepW = WgtW + 1;                // a step takes a row of weights at least
+  localparam int CountW = WgtW + 1;               // a step takes a row of weights at least
   localparam int PixW  = $clog2(PixelDepth) + 1;
   localparam int GapW  = $clog2(ResidualPasses * DrainCycles);
   localparam int TimeW = $clog2(((FinishDelay > ResidualFinishDelay) ? FinishDelay : ResidualFinishDelay) + 1);
@@ -149,8 +155,8 @@ module aap_exec #(
   assign take         = desc_valid_i && desc_ready_o;
 
   logic [4:0]       keep_q;
-  logic [3:0]       flags_q;   // residual, max, last, first
-  logic [StepW-1:0] steps_q;
+  logic [4:0]       flags_q;   // diagonal, residual, max, last, first
+  logic [CountW-1:0] steps_q;
   logic             steps_over_q, pix_over_q, par_over_q;
   logic [WgtW:0]    wgt_base_q;
   logic [TabW:0]    tab_base_q;
@@ -173,9 +179,9 @@ module aap_exec #(
     end
     if (`AAP_BEAT(KEEP)) begin
       keep_q       <= `AAP_FIELD(KEEP);
-      flags_q      <= {`AAP_FIELD(RESIDUAL), `AAP_FIELD(MAX), `AAP_FIELD(LAST), `AAP_FIELD(FIRST)};
-      steps_q      <= StepW'(`AAP_FIELD(STEPS));
-      steps_over_q <= |(`AAP_FIELD(STEPS) >> StepW);
+      flags_q      <= {`AAP_FIELD(DIAGONAL), `AAP_FIELD(RESIDUAL), `AAP_FIELD(MAX), `AAP_FIELD(LAST), `AAP_FIELD(FIRST)};
+      steps_q      <= CountW'(`AAP_FIELD(STEPS));
+      steps_over_q <= |(`AAP_FIELD(STEPS) >> CountW);
     end
     if (`AAP_BEAT(WGT_BASE)) wgt_base_q <= {|(`AAP_FIELD(WGT_BASE) >> WgtW), WgtW'(`AAP_FIELD(WGT_BASE))};
     if (`AAP_BEAT(TAB_BASE)) begin
@@ -225,11 +231,12 @@ module aap_exec #(
   end
 
   // ---- checks and tokens
-  logic keep_bad, length_bad, range_bad, parse_bad, missing_load, missing_store, start;
+  logic keep_bad, mode_bad, length_bad, range_bad, parse_bad, missing_load, missing_store, start;
   assign keep_bad      = (keep_q == '0) || (keep_q > 5'(Group));
+  assign mode_bad      = (Share == 1) && flags_q[4];
   assign length_bad    = (steps_q == '0 && !steps_over_q) || ((cols_q == '0 || rows_q == '0) && !pix_over_q);
   assign range_bad     = steps_over_q || pix_over_q || (par_over_q && flags_q[1]);
-  assign parse_bad     = (state_q == ST_WAIT) && (keep_bad || length_bad || range_bad);
+  assign parse_bad     = (state_q == ST_WAIT) && (keep_bad || mode_bad || length_bad || range_bad);
   assign missing_load  = wait_q[0] && !tok_avail_i[L2E];
   assign missing_store = wait_q[1] && !tok_avail_i[S2E];
   assign start         = (state_q == ST_WAIT) && !parse_bad && !missing_load && !missing_store && !fault_q && !halt_i;
@@ -240,7 +247,7 @@ module aap_exec #(
 
   // ---- row issue
   logic [KeepW-1:0] k_q;         // counts from 1
-  logic [StepW-1:0] step_q;
+  logic [CountW-1:0] step_q;
   logic [PixW-1:0]  col_q, row_q;
   logic [TabW:0]    tab_q;
   logic             pix_first_q;  // the next row is the first of its pixel
@@ -265,7 +272,7 @@ module aap_exec #(
   always_ff @(posedge clk_i) begin : p_issue
     if (start) begin
       k_q         <= KeepW'(1);
-      step_q      <= StepW'(1);
+      step_q      <= CountW'(1);
       col_q       <= PixW'(1);
       row_q       <= PixW'(1);
       tab_q       <= tab_base_q;
@@ -274,7 +281,7 @@ module aap_exec #(
       k_q         <= k_last ? KeepW'(1) : k_q + 1'b1;
       pix_first_q <= row_last;
       if (row_last) begin
-        step_q <= StepW'(1);
+        step_q <= CountW'(1);
         tab_q  <= tab_base_q;
         col_q  <= col_end ? PixW'(1) : col_q + 1'b1;
         if (col_end) row_q <= row_q + 1'b1;
@@ -312,7 +319,7 @@ module aap_exec #(
   end
   for (genvar l = 0; l < Lanes; l++) begin : gen_address
     logic [ActW:0] offset, sum;
-    assign offset = tab_rdata_i[(ActW+1)*l +: ActW+1];
+    assign offset = tab_rdata_i[StepW*l +: ActW+1];
     assign sum    = {1'b0, base_q[ActW-1:0]} + {1'b0, offset[ActW-1:0]};
     always_ff @(posedge clk_i) begin : p_addr
       if (k_first1_q) begin
@@ -323,7 +330,7 @@ module aap_exec #(
   end
 
   // ---- T+2: reads
-  logic             v2_q, k_first2_q, first2_q, last2_q, max2_q;
+  logic             v2_q, k_first2_q, first2_q, last2_q, max2_q, diag2_q;
   logic [WgtW:0]    wgt_q;
   logic [Lanes-1:0] lane_bad;
   logic             act_bad, wgt_bad, go2;
@@ -338,6 +345,7 @@ module aap_exec #(
     first2_q   <= first1_q;
     last2_q    <= last1_q;
     max2_q     <= flags_q[2];
+    diag2_q    <= flags_q[4];
     if (start) wgt_q <= wgt_base_q;
     else if (v2_q) wgt_q <= last2_q ? wgt_base_q : wgt_q + 1'b1;
   end
@@ -346,16 +354,33 @@ module aap_exec #(
   assign wgt_addr_o = wgt_q[WgtW-1:0];
 
   // ---- T+3: row
-  logic v3_q, first3_q, last3_q, max3_q;
+  logic v3_q, first3_q, last3_q, max3_q, diag3_q;
   always_ff @(posedge clk_i) begin : p_stage3
     first3_q <= first2_q;
     last3_q  <= last2_q;
     max3_q   <= max2_q;
+    diag3_q  <= diag2_q;
   end
   assign row_valid_o = v3_q;
   assign row_first_o = first3_q;
   assign row_last_o  = last3_q;
   assign row_max_o   = max3_q;
+  assign row_diag_o  = (Share > 1) && diag3_q;
+
+  // DENSE: a lane's index counts from what the table says
+  if (Select == aap_isa_pkg::SELECT_DENSE) begin : gen_index
+    for (genvar l = 0; l < Lanes; l++) begin : gen_lane
+      logic [IndexW-1:0] index2_q, index3_q;
+      always_ff @(posedge clk_i) begin : p_index
+        if (k_first1_q) index2_q <= tab_rdata_i[StepW*l+ActW+1 +: IndexW];
+        else if (v1_q)  index2_q <= index2_q + 1'b1;
+        index3_q <= index2_q;
+      end
+      assign row_index_o[IndexW*l +: IndexW] = index3_q;
+    end
+  end else begin : gen_no_index
+    assign row_index_o = '0;
+  end
 
   // ---- control
   logic [1:0] pend_q;       // tokens that the EXEC in the drain will post: {E2S, E2L}
@@ -418,7 +443,7 @@ module aap_exec #(
 
   // ---- drain fields
   assign cfg_load_o      = take && last_beat;
-  assign {cfg_residual_o, cfg_max_o, cfg_last_o, cfg_first_o} = flags_q;
+  assign {cfg_residual_o, cfg_max_o, cfg_last_o, cfg_first_o} = flags_q[3:0];
   assign cfg_psum_base_o = psum_base_q;
   assign cfg_out_base_o  = out_base_q;
   assign cfg_res_base_o  = res_base_q;
@@ -446,6 +471,7 @@ module aap_exec #(
     else if (wgt_bad)      err_addr_o = AddrWidth'(WeightDepth);
     else if (tab_bad)      err_addr_o = AddrWidth'(TableDepth);
     else if (keep_bad)     err_code_o = aap_isa_pkg::ERR_KEEP_RANGE;
+    else if (mode_bad)     err_code_o = aap_isa_pkg::ERR_BAD_MODE;
     else if (length_bad)   err_code_o = aap_isa_pkg::ERR_BAD_LENGTH;
     else if (steps_over_q) err_addr_o = AddrWidth'(WeightDepth);
     else if (pix_over_q)   err_addr_o = AddrWidth'(PixelDepth);

@@ -12,6 +12,8 @@
 `define AAP_BEAT(name) (take && desc_beat_i == BeatWidth'(aap_isa_pkg::LOAD_ACT_``name``_LSB / AxiDataWidth))
 
 module aap_load #(
+  parameter  int Select        = aap_isa_pkg::SELECT_GROUP,
+  parameter  int Share         = 1,
   parameter  int Group         = 16,
   parameter  int Lanes         = 4,
   parameter  int Pes           = 32,
@@ -73,7 +75,8 @@ module aap_load #(
   output      logic [15:0]                err_entry_o    // of LOAD_RANGE; other errors are of the descriptor at hand
 );
   localparam int BlockBeats = BlockBytes / BeatBytes;
-  localparam int RowBeats   = (Lanes * Pes * (8 + $clog2(Group)) + AxiDataWidth - 1) / AxiDataWidth;
+  localparam int RowBits    = aap_isa_pkg::row_bits(Select, Share, Group, Lanes, Pes);
+  localparam int RowBeats   = (RowBits + AxiDataWidth - 1) / AxiDataWidth;
   localparam int TableBeats = (2 * Lanes + BeatBytes - 1) / BeatBytes;
   localparam int ParamBeats = (8 * Requantisers + BeatBytes - 1) / BeatBytes;
   localparam int TilePlanes = Pes / BlockBytes;

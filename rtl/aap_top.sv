@@ -7,6 +7,8 @@
 `include "aap_assert.svh"
 
 module aap_top #(
+  parameter  int        Select        = aap_isa_pkg::SELECT_GROUP,
+  parameter  int        Share         = 1,    // PEs per selector, a power of two; DENSE: Pes
   parameter  int        Group         = 16,   // channels per group: 4, 8, 16
   parameter  int        Lanes         = 4,    // 1, 2, 4, 8
   parameter  int        Pes           = 32,   // 16, 32, 64
@@ -95,7 +97,8 @@ module aap_top #(
   localparam int BeatWidth  = $clog2(512 / AxiDataWidth);
   localparam int SlotWidth  = $clog2(QueueDepth) + 2;
   // The longest requests, in beats, that pass the range checks
-  localparam int RowBeats   = (Lanes * Pes * (8 + $clog2(Group)) + AxiDataWidth - 1) / AxiDataWidth;
+  localparam int RowBits    = aap_isa_pkg::row_bits(Select, Share, Group, Lanes, Pes);
+  localparam int RowBeats   = (RowBits + AxiDataWidth - 1) / AxiDataWidth;
   localparam int Depth1     = (ActDepth > ResidualDepth) ? ActDepth : ResidualDepth;
   localparam int Depth2     = (WeightDepth > TableDepth) ? WeightDepth : TableDepth;
   localparam int Depth3     = (Depth2 > ParamDepth) ? Depth2 : ParamDepth;
@@ -110,6 +113,15 @@ module aap_top #(
   localparam int StoreWidth = $clog2(2 * OutDepth * (BlockBytes / BeatBytes));
   localparam int TimerWidth = (PerfCounters != 0) ? 32 : 20;  // WATCHDOG and DRAIN_LIMIT
 
+  if (Select != aap_isa_pkg::SELECT_GROUP && Select != aap_isa_pkg::SELECT_DENSE) begin : gen_illegal_select
+    ERROR_aap_top_Select_must_be_GROUP_or_DENSE u_error ();
+  end
+  if (Share < 1 || Share > Pes || (Share & (Share - 1)) != 0) begin : gen_illegal_share
+    ERROR_aap_top_Share_must_be_a_power_of_two_up_to_Pes u_error ();
+  end
+  if (Select == aap_isa_pkg::SELECT_DENSE && Share != Pes) begin : gen_illegal_dense
+    ERROR_aap_top_Share_must_be_Pes_with_DENSE u_error ();
+  end
   if (Group != 4 && Group != 8 && Group != 16) begin : gen_illegal_group
     ERROR_aap_top_Group_must_be_4_8_or_16 u_error ();
   end
@@ -291,7 +303,7 @@ module aap_top #(
   );
 
   aap_load #(
-    .Group(Group), .Lanes(Lanes), .Pes(Pes), .Requantisers(Requantisers), .AxiDataWidth(AxiDataWidth),
+    .Select(Select), .Share(Share), .Group(Group), .Lanes(Lanes), .Pes(Pes), .Requantisers(Requantisers), .AxiDataWidth(AxiDataWidth),
     .AddrWidth(AddrWidth), .ActDepth(ActDepth), .WeightDepth(WeightDepth), .TableDepth(TableDepth),
     .ParamDepth(ParamDepth), .ResidualDepth(ResidualDepth), .BeatsWidth(LoadWidth)
   ) u_load (
@@ -309,6 +321,7 @@ module aap_top #(
 
   // Deadlock detection needs its stall signals in any case.
   aap_compute #(
+    .Select(Select), .Share(Share),
     .Group(Group), .Lanes(Lanes), .Pes(Pes), .Requantisers(Requantisers), .AccWidth(AccWidth), .MulWidth(MulWidth),
     .AddMulWidth(AddMulWidth),
     .AxiDataWidth(AxiDataWidth), .AddrWidth(AddrWidth), .ActDepth(ActDepth), .WeightDepth(WeightDepth),

@@ -87,8 +87,8 @@ uint32_t Config::hash() const {
 
 void validate(const Config& c, const std::string& origin) {
   const Checker check{origin};
-  check.rule(c.select == "GROUP", fmt::format("key 'select' is {}, legal is GROUP", c.select));
-  check.one_of("share", c.share, {1});
+  check.rule(c.select == "GROUP" || c.select == "DENSE",
+             fmt::format("key 'select' is {}, legal is GROUP, DENSE", c.select));
   check.one_of("group", c.group, {4, 8, 16});
   check.one_of("lanes", c.lanes, {1, 2, 4, 8});
   check.one_of("pes", c.pes, {16, 32, 64});
@@ -122,6 +122,14 @@ void validate(const Config& c, const std::string& origin) {
         {"residual_depth", c.residual_depth}}) {
     check.power_of_two(key, depth);
   }
+  if (c.dense()) {
+    check.rule(c.share == c.pes,
+               fmt::format("key 'share' is {}, legal with DENSE is pes = {}", c.share, c.pes));
+    check.range("act_depth", c.act_depth, 64, 1 << c.offset_bits());
+  } else {
+    check.range("share", c.share, 1, c.pes);
+    check.power_of_two("share", c.share);
+  }
   check.rule(c.pes / c.requantisers >= 4,
              fmt::format("key 'requantisers' is {}, legal is at most pes / 4 = {}", c.requantisers,
                          c.pes / 4));
@@ -133,6 +141,8 @@ void validate(const Config& c, const std::string& origin) {
                          c.lanes, c.block_groups()));
   check.rule(c.pes % c.block_bytes() == 0,
              fmt::format("key 'pes' is {}, legal are multiples of {}", c.pes, c.block_bytes()));
+  check.rule(c.max_row_cycles == 1 || c.share == 1,
+             fmt::format("key 'max_row_cycles' is {}, legal is 1 with share above 1", c.max_row_cycles));
   check.rule(c.max_row_cycles == 1 || c.lanes == 1,
              fmt::format("key 'max_row_cycles' is {}, legal is 1 with more than one lane", c.max_row_cycles));
   check.rule(!c.name.empty() && c.name.find_first_not_of(

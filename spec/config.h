@@ -11,8 +11,8 @@ namespace aap {
 
 struct Config {
   std::string name;
-  std::string select;  // "GROUP"
-  int share = 1;
+  std::string select;  // "GROUP", "DENSE"
+  int share = 1;            // PEs per selector
   int group = 16;           // G
   int lanes = 4;            // NG
   int pes = 32;             // TM
@@ -44,7 +44,14 @@ struct Config {
   int drain_cycles() const { return pes / requantisers; }                     // DC
   int residual_drain_cycles() const { return residual_passes * drain_cycles(); }
   int multipliers() const { return lanes * pes; }
-  int row_bits() const { return lanes * pes * (8 + index_width()); }
+  bool dense() const { return select == "DENSE"; }
+  bool has_diagonal() const { return share > 1; }
+  // A lane's weights of the PEs that share a selector, then their index (DENSE has none).
+  int element_bits() const { return 8 * share + (dense() ? 0 : index_width()); }
+  int elements() const { return lanes * pes / share; }  // e = pe / share * NG + lane
+  int row_bits() const { return elements() * element_bits(); }
+  // Bits of a table entry's offset; DENSE keeps the lane's first index above it.
+  int offset_bits() const { return dense() ? 16 - index_width() : 16; }
   int row_beats() const { return (row_bits() + axi_data_width - 1) / axi_data_width; }
   int table_beats() const { return (2 * lanes + beat_bytes() - 1) / beat_bytes(); }
   int param_beats() const { return (8 * requantisers + beat_bytes() - 1) / beat_bytes(); }

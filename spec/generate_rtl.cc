@@ -52,6 +52,17 @@ std::string isa_package(const Isa& isa) {
   for (const ErrorCode& e : isa.errors) {
     out += fmt::format("  localparam bit [7:0] ERR_{} = 8'd{};\n", e.name, e.code);
   }
+  out += R"(
+  // selectors, and the bits of a weight row (docs/accelerator.md, "Entries in memory")
+  localparam int SELECT_GROUP = 0;
+  localparam int SELECT_DENSE = 1;
+  function automatic int element_bits(input int select, input int share, input int group);
+    element_bits = 8 * share + ((select == SELECT_DENSE) ? 0 : $clog2(group));
+  endfunction
+  function automatic int row_bits(input int select, input int share, input int group, input int lanes, input int pes);
+    row_bits = lanes * (pes / share) * element_bits(select, share, group);
+  endfunction
+)";
   out += "endpackage\n/* verilator lint_on UNUSEDPARAM */\n\n`default_nettype wire\n";
   return out;
 }
@@ -112,7 +123,7 @@ module aap_{0} #(
   }
   out += fmt::format(R"();
   aap_top #(
-    .Group({}), .Lanes({}), .Pes({}), .Requantisers({}),
+    .Select({}), .Share({}), .Group({}), .Lanes({}), .Pes({}), .Requantisers({}),
     .AccWidth({}), .MulWidth({}), .AddMulWidth({}), .ResidualPasses({}), .MaxRowCycles({}),
     .AxiDataWidth({}), .AddrWidth({}),
     .ActDepth({}), .WeightDepth({}), .TableDepth({}), .ParamDepth({}),
@@ -121,7 +132,7 @@ module aap_{0} #(
     .ConfigHash(32'h{:08x})
   ) u_top (
     .clk_i(clk_i), .rst_ni(rst_ni), .irq_o(irq_o),
-)", c.group, c.lanes, c.pes, c.requantisers, c.accumulator_width, c.multiplier_width,
+)", c.dense() ? "aap_isa_pkg::SELECT_DENSE" : "aap_isa_pkg::SELECT_GROUP", c.share, c.group, c.lanes, c.pes, c.requantisers, c.accumulator_width, c.multiplier_width,
                      c.add_multiplier_width, c.residual_passes, c.max_row_cycles,
                      c.axi_data_width, c.axi_addr_width, c.act_depth, c.weight_depth, c.table_depth,
                      c.param_depth, c.psum_depth, c.out_depth, c.residual_depth, c.queue_depth,

@@ -33,6 +33,8 @@ done <<'LIST'
 Group 5
 Lanes 3
 Pes 20
+Share 3
+Select 1
 Requantisers 16
 AxiDataWidth 48
 ResidualPasses 2

@@ -71,6 +71,7 @@ enum class Error : uint32_t {
   kStartBusy = 21,  // start while busy; the running job is stopped
   kAborted = 22,  // abort or soft reset while busy
   kBusHung = 23,  // draining took more than DRAIN_LIMIT cycles; only a reset of accelerator and bus helps
+  kBadMode = 24,  // EXEC asks for a mode that the configuration lacks (address: descriptor)
 };
 
 inline const char* to_string(Error error) {
@@ -99,6 +100,7 @@ inline const char* to_string(Error error) {
     case Error::kStartBusy: return "START_BUSY";
     case Error::kAborted: return "ABORTED";
     case Error::kBusHung: return "BUS_HUNG";
+    case Error::kBadMode: return "BAD_MODE";
   }
   return "unknown";
 }
@@ -197,6 +199,7 @@ constexpr Field kFirst{1, 8, 1};  // 1: start from zero, 0: add the partial sum
 constexpr Field kLast{1, 9, 1};  // 1: add bias, requantise, write the output; 0: write the partial sum
 constexpr Field kMax{1, 10, 1};  // 1: maximum instead of sum; weights are 0 or 1, at most one 1 per PE and cycle
 constexpr Field kResidual{1, 11, 1};  // 1: add the residual buffer after requantisation
+constexpr Field kDiagonal{1, 12, 1};  // 1: PE m takes channel m mod G of each lane, whatever the index; only where PEs share an index
 constexpr Field kSteps{1, 16, 16};  // steps per pixel, >= 1
 constexpr Field kActBase{2, 0, 16};  // bank word of the first pixel
 constexpr Field kWgtBase{2, 16, 16};  // row of the first step

@@ -41,7 +41,17 @@ std::vector<Config> configs() {
   odd8.out_depth = 16;
   validate(odd4, "odd4");
   validate(odd8, "odd8");
-  return {load_config("configs/board.yaml"), load_config("configs/small.yaml"), odd4, odd8};
+  Config shared = odd8;
+  shared.name = "shared";
+  shared.share = 4;
+  Config dense = odd4;
+  dense.name = "dense";
+  dense.select = "DENSE";
+  dense.share = dense.pes;
+  validate(shared, "shared");
+  validate(dense, "dense");
+  return {load_config("configs/board.yaml"), load_config("configs/small.yaml"), odd4, odd8, shared,
+          dense};
 }
 
 // Compiles, replays and compares; returns the number of values compared.

@@ -106,7 +106,6 @@ void Replay::exec(const isa::Descriptor& d) {
   const uint32_t keep = d.get(f::kKeep), steps = d.get(f::kSteps);
   const bool first = d.get(f::kFirst) != 0, last = d.get(f::kLast) != 0, max = d.get(f::kMax) != 0;
   require(keep >= 1 && keep <= static_cast<uint32_t>(c_.group) && steps >= 1, "keep or steps");
-  const int bits = 8 + c_.index_width();
   const uint32_t pixels = d.get(f::kRows) * d.get(f::kCols);
   require(pixels >= 1, "pixels");
   require(d.get(f::kWgtBase) + keep * steps <= wgt_.size(), "weight rows");
@@ -129,21 +128,32 @@ void Replay::exec(const isa::Descriptor& d) {
         for (size_t m = 0; m < tm; ++m) {
           int proposals = 0;
           for (int lane = 0; lane < c_.lanes; ++lane) {
-            const size_t bit = (m * static_cast<size_t>(c_.lanes) + static_cast<size_t>(lane)) *
-                               static_cast<size_t>(bits);
-            uint32_t e = 0;
-            for (size_t i = 0; i < 4 && bit / 8 + i < row.size(); ++i) {
-              e |= static_cast<uint32_t>(row[bit / 8 + i]) << 8 * i;
-            }
-            e = e >> bit % 8 & ((1U << bits) - 1);
-            if ((e & 0xff) == 0) continue;
-            const uint32_t offset =
+            const int element = static_cast<int>(m) / c_.share * c_.lanes + lane;
+            const auto field = [&](int bit, int n) {
+              uint32_t v = 0;
+              for (int i = 0; i < n; ++i) {
+                const auto b = static_cast<size_t>(element * c_.element_bits() + bit + i);
+                v |= static_cast<uint32_t>(row[b / 8] >> b % 8 & 1) << i;
+              }
+              return v;
+            };
+            const uint32_t e = field(static_cast<int>(m) % c_.share * 8, 8);
+            if (e == 0) continue;
+            const uint32_t entry =
                 offsets[static_cast<size_t>(2 * lane)] |
                 static_cast<uint32_t>(offsets[static_cast<size_t>(2 * lane + 1)]) << 8;
-            const size_t word = base + offset;
+            size_t index = 0;
+            if (d.get(f::kDiagonal) != 0) {
+              require(c_.share > 1, "diagonal");
+              index = m % g;
+            } else if (c_.dense()) {
+              index = ((entry >> c_.offset_bits()) + k) % g;
+            } else {
+              index = field(8 * c_.share, c_.index_width());
+            }
+            const size_t word = base + (entry & ((1U << c_.offset_bits()) - 1));
             require(word < static_cast<size_t>(c_.act_depth), "activation word");
-            const int8_t a =
-                s8(act_[(static_cast<size_t>(lane * c_.act_depth) + word) * g + (e >> 8)]);
+            const int8_t a = s8(act_[(static_cast<size_t>(lane * c_.act_depth) + word) * g + index]);
             if (max) {
               if ((e & 1) == 0) continue;
               ++proposals;

@@ -53,5 +53,6 @@
 #define AAP_ERR_START_BUSY 21u /* start while busy; the running job is stopped */
 #define AAP_ERR_ABORTED 22u /* abort or soft reset while busy */
 #define AAP_ERR_BUS_HUNG 23u /* draining took more than DRAIN_LIMIT cycles; only a reset of accelerator and bus helps */
+#define AAP_ERR_BAD_MODE 24u /* EXEC asks for a mode that the configuration lacks (address: descriptor) */
 
 #endif

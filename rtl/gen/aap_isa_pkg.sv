@@ -163,6 +163,8 @@ package aap_isa_pkg;
   localparam int EXEC_MAX_W = 1;
   localparam int EXEC_RESIDUAL_LSB = 43;
   localparam int EXEC_RESIDUAL_W = 1;
+  localparam int EXEC_DIAGONAL_LSB = 44;
+  localparam int EXEC_DIAGONAL_W = 1;
   localparam int EXEC_STEPS_LSB = 48;
   localparam int EXEC_STEPS_W = 16;
   localparam int EXEC_ACT_BASE_LSB = 64;
@@ -247,6 +249,17 @@ package aap_isa_pkg;
   localparam bit [7:0] ERR_START_BUSY = 8'd21;
   localparam bit [7:0] ERR_ABORTED = 8'd22;
   localparam bit [7:0] ERR_BUS_HUNG = 8'd23;
+  localparam bit [7:0] ERR_BAD_MODE = 8'd24;
+
+  // selectors, and the bits of a weight row (docs/accelerator.md, "Entries in memory")
+  localparam int SELECT_GROUP = 0;
+  localparam int SELECT_DENSE = 1;
+  function automatic int element_bits(input int select, input int share, input int group);
+    element_bits = 8 * share + ((select == SELECT_DENSE) ? 0 : $clog2(group));
+  endfunction
+  function automatic int row_bits(input int select, input int share, input int group, input int lanes, input int pes);
+    row_bits = lanes * (pes / share) * element_bits(select, share, group);
+  endfunction
 endpackage
 /* verilator lint_on UNUSEDPARAM */
 

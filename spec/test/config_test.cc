@@ -48,6 +48,18 @@ BOOST_AUTO_TEST_CASE(both_configurations_load) {
   BOOST_TEST(s.hash() != b.hash());
 }
 
+BOOST_AUTO_TEST_CASE(shared_indices_are_counted_once) {
+  const aap::Config dense = aap::load_config("configs/board_dense.yaml");
+  BOOST_TEST(dense.multipliers() == 128);
+  BOOST_TEST(dense.row_bits() == 128 * 8);
+  BOOST_TEST(dense.offset_bits() == 12);
+  const aap::Config shared = aap::parse_config(with("share", "4"), "x.yaml");
+  BOOST_TEST(shared.row_bits() == 128 * 8 + 32 * 4);
+  std::string deep;
+  for (const auto& [key, value] : dense.entries()) deep += key + ": " + (key == "act_depth" ? "8192" : value) + "\n";
+  refuses(deep, "'act_depth' is 8192, legal is 64..4096");
+}
+
 BOOST_AUTO_TEST_CASE(text_round_trip_keeps_the_hash) {
   BOOST_TEST(aap::parse_config(text_of(board()), "x.yaml").hash() == board().hash());
   BOOST_TEST(aap::parse_config(with("name", "other"), "x.yaml").hash() == board().hash());
@@ -86,6 +98,9 @@ BOOST_AUTO_TEST_CASE(illegal_values_name_the_legal_range) {
   refuses(with("max_row_cycles", "2"), "'max_row_cycles' is 2, legal is 1 with more than one lane");
   refuses(with("outstanding", "3"), "'outstanding' is 3, legal is 1, 2, 4, 8, 16");
   refuses(with("select", "NONE"), "legal is GROUP");
+  refuses(with("select", "DENSE"), "'share' is 1, legal with DENSE is pes = 32");
+  refuses(with("share", "3"), "'share' is 3, legal are powers of two");
+  refuses(with("share", "64"), "'share' is 64, legal is 1..32");
   refuses(with("name", "Bad-Name"), "'name'");
 }
 

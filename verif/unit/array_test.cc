@@ -16,7 +16,9 @@ using namespace aap::bench;
 #endif
 
 namespace {
-constexpr int kIndexBits = P_Group == 16 ? 4 : P_Group == 8 ? 3 : 2, kElement = 8 + kIndexBits;
+constexpr int kIndexBits = P_Group == 16 ? 4 : P_Group == 8 ? 3 : 2;
+constexpr bool kDense = P_Select == 1;
+constexpr int kElement = 8 * P_Share + (kDense ? 0 : kIndexBits);  // weights of the PEs that share, index
 constexpr int kTree = P_Lanes == 1 ? 0 : P_Lanes == 8 ? 2 : 1;
 }  // namespace
 
@@ -54,6 +56,7 @@ BOOST_AUTO_TEST_CASE(pixels_match_plain_loops) {
   };
 
   for (int pixel = 0; pixel < 400; ++pixel) {
+    const bool diagonal = P_Share > 1 && random.one_in(3);
     const bool max = random.one_in(3), extreme = random.one_in(8);
     const int rows = random.one_in(4) ? 1 : static_cast<int>(random.between(2, 30));
     std::vector<int64_t> sums(P_Pes, max ? -128 : 0);
@@ -63,27 +66,36 @@ BOOST_AUTO_TEST_CASE(pixels_match_plain_loops) {
         cycle();
       }
       Bits groups = make_bits(8 * P_Group * P_Lanes),
-           weights = make_bits(kElement * P_Lanes * P_Pes);
+           weights = make_bits(kElement * P_Lanes * P_Pes / P_Share),
+           counted = make_bits(kIndexBits * P_Lanes);
       std::vector<int> act(P_Group * P_Lanes);
       for (int i = 0; i < P_Group * P_Lanes; ++i) {
         act[i] = extreme ? -128 : static_cast<int8_t>(random.bits(8));
         put(groups, 8 * i, 8, static_cast<uint8_t>(act[i]));
       }
+      std::vector<int> index(P_Lanes);  // of the PEs that share
+      for (int l = 0; l < P_Lanes; ++l) put(counted, kIndexBits * l, kIndexBits, random.bits(kIndexBits));
       for (int p = 0; p < P_Pes; ++p) {
         const int proposer = static_cast<int>(random.between(-1, P_Lanes - 1));
         for (int l = 0; l < P_Lanes; ++l) {
-          const int index = static_cast<int>(random.bits(kIndexBits));
+          const int at = (p / P_Share * P_Lanes + l) * kElement;
+          if (kDense) {
+            index[l] = static_cast<int>(get(counted, kIndexBits * l, kIndexBits));
+          } else if (p % P_Share == 0) {
+            index[l] = static_cast<int>(random.bits(kIndexBits));
+            put(weights, at + 8 * P_Share, kIndexBits, index[l]);
+          }
           const int weight = max       ? l == proposer
                              : extreme ? -127
                                        : static_cast<int8_t>(random.bits(8));
-          const int a = act[l * P_Group + index];
-          const int at = (p * P_Lanes + l) * kElement;
-          put(weights, at, 8, static_cast<uint8_t>(weight));
-          put(weights, at + 8, kIndexBits, index);
+          const int a = act[l * P_Group + (diagonal ? p % P_Group : index[l])];
+          put(weights, at + p % P_Share * 8, 8, static_cast<uint8_t>(weight));
           if (!max) sums[p] += weight * a;
           if (max && weight == 1) sums[p] = std::max<int64_t>(sums[p], a);
         }
       }
+      drive(d.index_i, counted);
+      d.diag_i = diagonal;
       drive(d.groups_i, groups);
       drive(d.weights_i, weights);
       d.valid_i = 1;

@@ -31,14 +31,17 @@ constexpr int kDrain = kPes / kRequantisers, kBeatBytes = kAxi / 8, kBeatWords =
               kIndexBits = kGroup == 16  ? 4
                            : kGroup == 8 ? 3
                                          : 2,
-              kElement = 8 + kIndexBits;
+              kShare = P_Share;
+constexpr bool kDense = P_Select == 1;
+constexpr int kElement = 8 * kShare + (kDense ? 0 : kIndexBits),  // weights of the PEs that share, index
+    kOffsetBits = kDense ? 16 - kIndexBits : 16;
 constexpr int kMaxWeights =
     kWeightDepth / 4;  // the first rows suit a maximum: one 1 per PE, else 0
 
 inline int padded(int bits) { return (bits + kAxi - 1) / kAxi * kAxi; }
 
 struct Exec {
-  int wait = 0, post = 0, keep = 1, first = 1, last = 1, max = 0, residual = 0, steps = 1,
+  int wait = 0, post = 0, keep = 1, first = 1, last = 1, max = 0, residual = 0, diagonal = 0, steps = 1,
       act_base = 0, wgt_base = 0, tab_base = 0, par_base = 0, cols = 1, rows = 1, x_step = 0,
       y_step = 0, psum_base = 0, out_base = 0, res_base = 0;
   Bounds bounds;
@@ -48,7 +51,7 @@ struct Exec {
   Bits bits() const {
     Bits v(16, 0);
     v[0] = 8u | wait << 4 | post << 9 | 7u << 16;
-    v[1] = keep | first << 8 | last << 9 | max << 10 | residual << 11 |
+    v[1] = keep | first << 8 | last << 9 | max << 10 | residual << 11 | diagonal << 12 |
            static_cast<uint32_t>(steps) << 16;
     v[2] = act_base | static_cast<uint32_t>(wgt_base) << 16;
     v[3] = tab_base | static_cast<uint32_t>(par_base) << 16;
@@ -82,6 +85,7 @@ struct Model {
   };
   std::vector<std::vector<Element>> wgt{kWeightDepth, std::vector<Element>(kPes* kLanes)};
   std::vector<std::vector<int>> tab{kTableDepth, std::vector<int>(kLanes)};
+  std::vector<std::vector<int>> first_index{kTableDepth, std::vector<int>(kLanes)};  // DENSE
   std::vector<std::vector<Param>> par{kParamDepth, std::vector<Param>(kRequantisers)};
   std::vector<std::vector<int8_t>> res{kResidualDepth, std::vector<int8_t>(kPes)};
   std::vector<std::vector<int64_t>> psum{kPsumDepth, std::vector<int64_t>(kPes)};
@@ -101,12 +105,16 @@ struct Model {
           auto& e = wgt[r][p * kLanes + l];
           e.weight = static_cast<int8_t>(random.bits(8));
           if (r < kMaxWeights) e.weight = l == odd;
-          e.index = static_cast<int>(random.bits(kIndexBits));
+          e.index = p % kShare == 0 ? static_cast<int>(random.bits(kIndexBits))
+                                    : wgt[r][(p - 1) * kLanes + l].index;
         }
       }
     }
     for (auto& step : tab) {
       for (auto& offset : step) offset = static_cast<int>(random.between(0, kActDepth / 2 - 1));
+    }
+    for (auto& step : first_index) {
+      for (auto& index : step) index = static_cast<int>(random.bits(kIndexBits));
     }
     for (auto& entry : par) {
       for (auto& p : entry) {
@@ -123,16 +131,21 @@ struct Model {
   }
 
   Bits weight_bits(int row) const {
-    Bits v = make_bits(padded(kPes * kLanes * kElement));
+    Bits v = make_bits(padded(kPes / kShare * kLanes * kElement));
     for (int e = 0; e < kPes * kLanes; ++e) {
-      put(v, e * kElement, 8, static_cast<uint8_t>(wgt[row][e].weight));
-      put(v, e * kElement + 8, kIndexBits, wgt[row][e].index);
+      const int pe = e / kLanes, lane = e % kLanes;
+      const int at = (pe / kShare * kLanes + lane) * kElement;
+      put(v, at + pe % kShare * 8, 8, static_cast<uint8_t>(wgt[row][e].weight));
+      if (!kDense) put(v, at + 8 * kShare, kIndexBits, wgt[row][e].index);
     }
     return v;
   }
   Bits table_bits(int step) const {
     Bits v = make_bits(padded(16 * kLanes));
-    for (int l = 0; l < kLanes; ++l) put(v, 16 * l, 16, tab[step][l]);
+    for (int l = 0; l < kLanes; ++l) {
+      put(v, 16 * l, kOffsetBits, tab[step][l]);
+      if (kDense) put(v, 16 * l + kOffsetBits, kIndexBits, first_index[step][l]);
+    }
     return v;
   }
   Bits param_bits(int entry) const {
@@ -155,7 +168,10 @@ struct Model {
             for (int k = 0; k < e.keep; ++k) {
               for (int l = 0; l < kLanes; ++l) {
                 const auto& w = wgt[e.wgt_base + s * e.keep + k][m * kLanes + l];
-                const int a = act[l][base + tab[e.tab_base + s][l]][w.index];
+                const int index = e.diagonal ? m % kGroup
+                                  : kDense   ? (first_index[e.tab_base + s][l] + k) % kGroup
+                                             : w.index;
+                const int a = act[l][base + tab[e.tab_base + s][l]][index];
                 if (e.max && (w.weight & 1) != 0) sum = std::max<int64_t>(sum, a);
                 if (!e.max) sum += w.weight * a;
               }
@@ -201,6 +217,7 @@ inline std::vector<Exec> random_pass(Random& random) {
   for (int part = 0; part < parts; ++part) {
     Exec e;
     e.max = random.one_in(4);
+    e.diagonal = kShare > 1 && random.one_in(3);
     e.keep = random.one_in(4) ? kGroup : static_cast<int>(random.between(1, kGroup));
     const int row_limit = e.max ? kMaxWeights : kWeightDepth;
     e.steps = static_cast<int>(random.between(

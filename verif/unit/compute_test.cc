@@ -262,6 +262,12 @@ BOOST_AUTO_TEST_CASE(faulty_fields_are_refused) {
   const Case cases[] = {
       {"keep 0", 6, [](Exec& e) { e.keep = 0; }, false, 0},
       {"keep above G", 6, [](Exec& e) { e.keep = kGroup + 1; }, false, 0},
+      {"diagonal without shared indices", kShare > 1 ? 5 : 24,
+       [](Exec& e) {
+         e.diagonal = 1;
+         if (kShare > 1) e.steps = 0;
+       },
+       false, 0},
       {"no steps", 5, [](Exec& e) { e.steps = 0; }, false, 0},
       {"no columns", 5, [](Exec& e) { e.cols = 0; }, false, 0},
       {"no rows", 5, [](Exec& e) { e.rows = 0; }, false, 0},

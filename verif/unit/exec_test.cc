@@ -21,8 +21,12 @@ static_assert(P_ActDepth == 1 << kActBits);
 struct Row {
   std::vector<int> act;  // a word per lane
   int wgt;
-  bool first, last, max;
+  bool first, last, max, diagonal;
+  std::vector<int> index;  // DENSE: of each lane
 };
+constexpr bool kDense = P_Select == 1;
+constexpr int kIndexBits = P_Group == 16 ? 4 : P_Group == 8 ? 3 : 2,
+              kStepBits = kActBits + 1 + (kDense ? kIndexBits : 0);
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(walks_rows_columns_steps_and_k) {
@@ -39,6 +43,10 @@ BOOST_AUTO_TEST_CASE(walks_rows_columns_steps_and_k) {
   for (auto& step : table) {
     for (auto& offset : step) offset = static_cast<int>(random.between(0, 99));
   }
+  std::vector<std::vector<int>> first_index(P_TableDepth, std::vector<int>(P_Lanes));
+  for (auto& step : first_index) {
+    for (auto& index : step) index = static_cast<int>(random.bits(kIndexBits));
+  }
   std::vector<Bits> queue;
   std::deque<Row> wanted;
   for (int n = 0; n < 40; ++n) {
@@ -49,11 +57,12 @@ BOOST_AUTO_TEST_CASE(walks_rows_columns_steps_and_k) {
     const int x = static_cast<int>(random.between(0, 20)),
               y = static_cast<int>(random.between(0, 40));
     const int base = static_cast<int>(random.between(0, 15)), max = random.one_in(2);
+    const int diagonal = P_Share > 1 && random.one_in(2);
     const int wgt = static_cast<int>(random.between(0, P_WeightDepth - keep * steps));
     const int tab = static_cast<int>(random.between(0, P_TableDepth - steps));
     Bits v(16, 0);
     v[0] = 8u | 1u << 4 | 3u << 10;
-    v[1] = keep | 3u << 8 | max << 10 | static_cast<uint32_t>(steps) << 16;
+    v[1] = keep | 3u << 8 | max << 10 | diagonal << 12 | static_cast<uint32_t>(steps) << 16;
     v[2] = base | static_cast<uint32_t>(wgt) << 16;
     v[3] = tab;
     v[4] = cols | static_cast<uint32_t>(rows) << 16;
@@ -67,9 +76,13 @@ BOOST_AUTO_TEST_CASE(walks_rows_columns_steps_and_k) {
                     wgt + s * keep + k,
                     s == 0 && k == 0,
                     s == steps - 1 && k == keep - 1,
-                    max != 0};
-            for (int l = 0; l < P_Lanes; ++l)
+                    max != 0,
+                    diagonal != 0,
+                    {}};
+            for (int l = 0; l < P_Lanes; ++l) {
               row.act.push_back(base + r * y + c * x + table[tab + s][l]);
+              row.index.push_back((first_index[tab + s][l] + k) % P_Group);
+            }
             wanted.push_back(row);
           }
         }
@@ -83,7 +96,7 @@ BOOST_AUTO_TEST_CASE(walks_rows_columns_steps_and_k) {
   int64_t last_of_pixel = -1000, last_max = -1000;
   std::vector<int> bank_word(P_Lanes, -1);
   int wgt_row = -1;
-  Bits tab_data = make_bits(P_Lanes * (kActBits + 1));
+  Bits tab_data = make_bits(P_Lanes * kStepBits);
   while (seen < rows || posted < 2 * 40) {
     BOOST_REQUIRE_LT(bench.cycle, 100000);
     d.desc_valid_i = head < queue.size();
@@ -104,6 +117,12 @@ BOOST_AUTO_TEST_CASE(walks_rows_columns_steps_and_k) {
       BOOST_REQUIRE_EQUAL(bool{d.row_max_o}, w.max);
       BOOST_REQUIRE_GE(bench.cycle - last_max, P_MaxRowCycles);
       if (w.max) last_max = bench.cycle;
+      BOOST_REQUIRE_EQUAL(bool{d.row_diag_o}, w.diagonal);
+      if (kDense) {
+        const Bits index = sample(d.row_index_o);
+        for (int l = 0; l < P_Lanes; ++l)
+          BOOST_REQUIRE_EQUAL(static_cast<int>(get(index, kIndexBits * l, kIndexBits)), w.index[l]);
+      }
       if (w.last) {
         BOOST_REQUIRE_GE(bench.cycle - last_of_pixel, kDrain);
         last_of_pixel = bench.cycle;
@@ -124,8 +143,10 @@ BOOST_AUTO_TEST_CASE(walks_rows_columns_steps_and_k) {
     }
     bench.edge();
     if (read) {
-      for (int l = 0; l < P_Lanes; ++l)
-        put(tab_data, (kActBits + 1) * l, kActBits + 1, table[step][l]);
+      for (int l = 0; l < P_Lanes; ++l) {
+        put(tab_data, kStepBits * l, kActBits + 1, table[step][l]);
+        if (kDense) put(tab_data, kStepBits * l + kActBits + 1, kIndexBits, first_index[step][l]);
+      }
     }
   }
   BOOST_TEST(seen == rows);
