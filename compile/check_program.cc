@@ -181,10 +181,13 @@ class ProgramReader {
     for (uint32_t s = 0; s < steps; ++s) {
       const uint8_t* offsets = entry(table_steps_, d.get(f::kTabBase) + s, config_.table_beats(), "table");
       for (int lane = 0; lane < config_.lanes; ++lane) {
-        const uint32_t word = d.get(f::kActBase) + (offsets[2 * lane] | offsets[2 * lane + 1] << 8);
+        const auto offset = static_cast<uint32_t>(offsets[2 * lane] | offsets[2 * lane + 1] << 8);
+        const uint32_t word = d.get(f::kActBase) + (offset & ((1U << config_.offset_bits()) - 1));
+        const auto group = static_cast<uint32_t>(config_.group);
         for (uint32_t k = 0; k < keep; ++k) {
           const uint8_t* row = entry(weight_rows_, d.get(f::kWgtBase) + s * keep + k, config_.row_beats(), "weight");
-          meet(row, lane, word, layer);
+          const uint32_t counted = ((offset >> config_.offset_bits()) + k) % group;
+          meet(row, lane, word, d.get(f::kDiagonal) != 0, counted, layer);
           if (result_.violation) return;
         }
       }
@@ -203,18 +206,21 @@ class ProgramReader {
                  static_cast<uint64_t>(beats) * static_cast<uint64_t>(config_.beat_bytes()));
   }
 
-  // All PEs' weights of one row and lane, which meet the activation word of that lane's bank.
-  void meet(const uint8_t* row, int lane, uint32_t word, CheckedProgramLayer& layer) {
-    const int width = 8 + config_.index_width();
+  static uint32_t bits(const uint8_t* row, int at, int n) {
+    uint32_t value = 0;
+    for (int b = 0; b < n; ++b) value |= static_cast<uint32_t>(row[(at + b) / 8] >> (at + b) % 8 & 1) << b;
+    return value;
+  }
+
+  // All PEs' weights of one row and lane, which meet the activation word of that lane's bank. `counted` is the index of DENSE.
+  void meet(const uint8_t* row, int lane, uint32_t word, bool diagonal, uint32_t counted, CheckedProgramLayer& layer) {
     Met* met = nullptr;
     for (int pe = 0; pe < config_.pes; ++pe) {
-      const int bit = (pe * config_.lanes + lane) * width;
-      uint32_t element = 0;
-      for (int b = 0; b < width; ++b) {
-        element |= static_cast<uint32_t>(row[(bit + b) / 8] >> (bit + b) % 8 & 1) << b;
-      }
-      if ((element & 0xff) == 0) continue;
-      const uint32_t index = element >> 8;
+      const int at = (pe / config_.share * config_.lanes + lane) * config_.element_bits();
+      if (bits(row, at + pe % config_.share * 8, 8) == 0) continue;
+      const uint32_t index = diagonal         ? static_cast<uint32_t>(pe % config_.group)
+                             : config_.dense() ? counted
+                                               : bits(row, at + 8 * config_.share, config_.index_width());
       if (met == nullptr) {
         const auto superbank = static_cast<size_t>(lane / config_.block_groups());
         if (word >= banks_[superbank].size() || banks_[superbank][word].map < 0) {

@@ -4,6 +4,7 @@
 # and DSPs exactly, logic at most, cells that carry a part's name at least (nothing was trimmed away). Prints the figures, and with
 # --json a file.
 #   fpga/synth.sh board            yosys synth_ecp5, ECP5-85F
+#   fpga/synth.sh board_dense      the same of the configuration without selectors
 #   fpga/synth.sh small            yosys synth_ice40, iCE40UP5K
 #   fpga/synth.sh small --route    ... and nextpnr-ice40, icepack, icetime: at most `logic` cells, at least `mhz` as both tools
 #                                  see it (fpga/expected/small_route.txt); about six minutes of one core
@@ -17,17 +18,17 @@ while [ $# -gt 0 ]; do
     --out) out=$2; shift ;;
     --seed) seed=$2; shift ;;
     --json) json=$2; shift ;;
-    board|small) target=$1 ;;
-    *) echo "synth.sh: unknown argument $1; usage: synth.sh board|small [--route] [--out DIR] [--seed N] [--json FILE]" >&2; exit 2 ;;
+    board|board_dense|small) target=$1 ;;
+    *) echo "synth.sh: unknown argument $1; usage: synth.sh board|board_dense|small [--route] [--out DIR] [--seed N] [--json FILE]" >&2; exit 2 ;;
   esac
   shift
 done
-[ -n "$target" ] || { echo "usage: synth.sh board|small [--route] [--out DIR] [--seed N] [--json FILE]" >&2; exit 2; }
+[ -n "$target" ] || { echo "usage: synth.sh board|board_dense|small [--route] [--out DIR] [--seed N] [--json FILE]" >&2; exit 2; }
 mkdir -p "$out"
 sources="rtl/gen/aap_isa_pkg.sv $(ls rtl/*.sv | tr '\n' ' ') rtl/gen/aap_$target.sv"
 log=$out/$target.yosys.log
 case $target in
-  board) script="read_verilog -sv -DSYNTHESIS -Irtl $sources; synth_ecp5 -nowidelut -top aap_board -json $out/board.json; tee -o $out/board.stat stat" ;;
+  board|board_dense) script="read_verilog -sv -DSYNTHESIS -Irtl $sources; synth_ecp5 -nowidelut -top aap_$target -json $out/$target.json; tee -o $out/$target.stat stat" ;;
   small) script="read_verilog -sv -DSYNTHESIS -Irtl $sources fpga/ice40/aap_small_pins.sv; synth_ice40 -abc2 -device u -top aap_small_pins -json $out/small.json; tee -o $out/small.stat stat" ;;
 esac
 yosys -q -l "$log" -p "$script" >/dev/null 2>"$out/$target.err" || { tail -5 "$out/$target.err" >&2; echo "synth.sh: yosys failed, see $log" >&2; exit 1; }

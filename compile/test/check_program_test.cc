@@ -114,7 +114,8 @@ uint64_t first_row(const Program& p, uint32_t layer) {
 BOOST_AUTO_TEST_CASE(finds_every_weight_of_every_layer) {
   int64_t layers = 0;
   for (const char* file : {"configs/board.yaml", "configs/small.yaml", "verif/grid/g4_l4_p32_a128.yaml",
-                           "verif/grid/g16_l8_p16_a64.yaml", "verif/grid/g8_l4_p16_a64.yaml"}) {
+                           "verif/grid/g16_l8_p16_a64.yaml", "verif/grid/g8_l4_p16_a64.yaml",
+                           "verif/grid/s2_g16_l4_p16_a64.yaml", "verif/grid/dense_g8_l2_p16_a32.yaml"}) {
     const Config config = load_config(file);
     const QNetwork net = verif::narrow(network(config.group), config.multiplier_width, config.accumulator_width, config.add_multiplier_width);
     const Program program = compile(net, config);
@@ -132,7 +133,7 @@ BOOST_AUTO_TEST_CASE(finds_every_weight_of_every_layer) {
       }
     }
   }
-  BOOST_TEST(layers == 5 * 5);
+  BOOST_TEST(layers == 7 * 5);
 }
 
 BOOST_AUTO_TEST_CASE(a_claim_below_what_is_there_is_refused_by_name) {
