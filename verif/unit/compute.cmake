@@ -79,10 +79,10 @@ aap_configured_test(unit_compute_p64 TOP aap_compute SOURCE compute_test.cc
   PARAMS Group=8 Lanes=2 Pes=64 Requantisers=8 AccWidth=28 MulWidth=24 AddMulWidth=23 AxiDataWidth=64 AddrWidth=24
          ActDepth=128 WeightDepth=64 TableDepth=32 ParamDepth=32 PsumDepth=16 OutDepth=32 ResidualDepth=16)
 aap_configured_test(unit_compute_s4 TOP aap_compute SOURCE compute_test.cc
-  PARAMS Share=4 Group=8 Lanes=2 Pes=16 Requantisers=4 AccWidth=28 MulWidth=24 AxiDataWidth=64 AddrWidth=24
+  PARAMS Share=4 Group=8 Lanes=2 Pes=16 Requantisers=4 AccWidth=28 MulWidth=24 AddMulWidth=23 AxiDataWidth=64 AddrWidth=24
          ActDepth=128 WeightDepth=64 TableDepth=32 ParamDepth=32 PsumDepth=16 OutDepth=32 ResidualDepth=16)
 aap_configured_test(unit_compute_dense TOP aap_compute SOURCE compute_test.cc
-  PARAMS Select=1 Share=32 Group=16 Lanes=2 Pes=32 Requantisers=8 AccWidth=32 MulWidth=24 AxiDataWidth=128 AddrWidth=32
+  PARAMS Select=1 Share=32 Group=16 Lanes=2 Pes=32 Requantisers=8 AccWidth=32 MulWidth=24 AddMulWidth=23 AxiDataWidth=128 AddrWidth=32
          ActDepth=128 WeightDepth=64 TableDepth=32 ParamDepth=32 PsumDepth=16 OutDepth=32 ResidualDepth=16)
 aap_configured_test(unit_drain TOP aap_drain SOURCE drain_test.cc
   PARAMS Pes=32 Requantisers=8 AccWidth=32 MulWidth=24 AddMulWidth=23 AxiDataWidth=128 ParamDepth=32 PsumDepth=8 OutDepth=16 ResidualDepth=16)
