@@ -186,6 +186,7 @@ class Compiler {
       instr.descriptor.set(isa::header::kLayer, static_cast<uint64_t>(instr.layer));
       append(instr.descriptor);
       count_work(instr.descriptor, layers_[static_cast<size_t>(instr.layer)]);
+      layers_[static_cast<size_t>(instr.layer)].array_cycles += instr.array_cycles;
     }
     append(Descriptor(Opcode::kEnd));
     add_maps(program, options_.base + maps);
@@ -234,11 +235,6 @@ class Compiler {
         break;
       case Opcode::kLoadPar:
         entries(config_.param_beats());
-        break;
-      case Opcode::kExec:
-        layer.array_cycles +=
-            blocks * std::max<int64_t>(int64_t{d.get(isa::exec::kSteps)} * d.get(isa::exec::kKeep),
-                                       config_.drain_cycles());
         break;
       case Opcode::kStore:
         layer.write_bytes += blocks * d.get(isa::store::kPlanes) * config_.block_bytes();

@@ -31,6 +31,7 @@ const std::vector<Named>& fields_of(Opcode op) {
                                             {"right_fill", isa::load_act::kRightFill},
                                             {"pad_value", isa::load_act::kPadValue},
                                             {"bank_mask", isa::load_act::kBankMask},
+                                            {"bank_mask_high", isa::load_act::kBankMaskHigh},
                                             {"plane_step", isa::load_act::kPlaneStep},
                                             {"wrap", isa::load_act::kWrap}};
   static const std::vector<Named> linear = {{"addr", isa::load_wgt::kAddr},
@@ -166,6 +167,17 @@ void dump_entries(const Program& program, const Config& config, const Descriptor
       };
       for (int e = 0; e < config.elements(); ++e) {
         const int at = e * config.element_bits();
+        if (config.windowed()) {  // a PE's elements; | ends a window, || the pixel
+          const int width = config.window_element_bits();
+          for (int i = 0; i < config.muls(); ++i) {
+            line += fmt::format(" {}@{}", static_cast<int8_t>(bits(at + i * width, 8)),
+                                bits(at + i * width + 8, config.window_index_width()));
+            if (config.realign != 0 && bits(at + (i + 1) * width - 1, 1) != 0) line += " |";
+          }
+          if (config.realign == 0 && bits(at + config.muls() * width, 1) != 0) line += " |";
+          if (bits(at + config.element_bits() - 1, 1) != 0) line += " ||";
+          continue;
+        }
         for (int i = 0; i < config.share; ++i) {
           line += fmt::format("{}{}", i == 0 ? " " : ",", static_cast<int8_t>(bits(at + 8 * i, 8)));
         }

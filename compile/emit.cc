@@ -111,7 +111,8 @@ int Emitter::load_activations(const Choice& choice, const Tile& tile, int64_t ti
     d.set(f::kLeftFill, static_cast<uint64_t>(xs.pre));
     d.set(f::kRightFill, static_cast<uint64_t>(xs.post));
     d.set(f::kPadValue, byte_of(op.pad_value));
-    d.set(f::kBankMask, mask0 << residue);
+    d.set(f::kBankMask, mask0 << residue & 0xff);
+    d.set(f::kBankMaskHigh, mask0 << residue >> 8 & 0xff);
     d.set(f::kPlaneStep, static_cast<uint64_t>(choice.plane_words));
     d.set(f::kWrap, static_cast<uint64_t>(wrap));
     instr.layer = layer;
@@ -203,7 +204,8 @@ bool Emitter::emit_tile(const Choice& choice, const Tile& tile, int64_t tile_ind
     const int64_t row_words = input_axis(tile.x, tile.cols, op.stride_w, chunk.kx0, chunk.kx1,
                                          op.dilation_w, op.pad_left, op.width, false)
                                   .size();
-    const int wgt = load_entries(kWgtBuffer, Opcode::kLoadWgt, pass.weights, pass.steps * plan.keep,
+    const int wgt = load_entries(kWgtBuffer, Opcode::kLoadWgt, pass.weights,
+                                 static_cast<int>(plan.rows(config, pass.first, pass.steps)),
                                  config.row_beats(), needs);
     const int tab = needs.ok ? load_entries(kTabBuffer, Opcode::kLoadTab,
                                             table_id(choice, m_tile, p, row_words), pass.steps,
@@ -261,7 +263,8 @@ bool Emitter::emit_tile(const Choice& choice, const Tile& tile, int64_t tile_ind
     }
     instr.layer = layer;
     instr.need[kLoad] = needs.load;
-    const int64_t rows = int64_t{pass.steps} * plan.keep;
+    const int64_t rows = plan.cycles(config, pass.first, pass.steps);
+    instr.array_cycles = pixels * std::max<int64_t>(rows, config.drain_cycles());
     stream.add_exec(std::move(instr), pixels, std::max<int64_t>(rows, config.drain_cycles()));
     if (!last) continue;
 

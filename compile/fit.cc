@@ -18,8 +18,10 @@ std::vector<FitRow> smallest_needs(const Op& op, const Config& config, const Lay
         items.layout({config.superbanks(), items.planes(), 1, 1, config.weight_depth}, pool);
     int64_t plane_words = 0;
     words = activation_words(op, config, layout, 1, 1, &plane_words);
-    for (const LanePlan& plan : layout.plans) steps = std::max<int64_t>(steps, plan.steps);
-    rows = steps;
+    for (const LanePlan& plan : layout.plans) {
+      steps = std::max<int64_t>(steps, plan.steps);
+      rows = std::max(rows, plan.rows(config, 0, plan.steps));
+    }
   }
   std::vector<FitRow> result{
       {op.name, "activation words", "act_depth", words, config.act_depth, ""},

@@ -89,6 +89,30 @@ LayerItems::LayerItems(const Op& op, const Config& config, bool dense)
   }
 }
 
+// (first step, steps) of passes of at most `share` weight rows.
+std::vector<std::pair<int, int>> LayerItems::cut_passes(const LanePlan& plan, int share) const {
+  const int table = op_.max ? config_.table_depth : config_.table_depth / 2;
+  const auto fits = [&](int cuts) {
+    const int per_pass = (plan.steps + cuts - 1) / cuts;
+    if (per_pass == 1) return true;
+    for (int s = 0; s < plan.steps; s += per_pass) {
+      const int n = std::min(per_pass, plan.steps - s);
+      if (n > table || plan.rows(config_, s, n) > share) return false;
+    }
+    return true;
+  };
+  // No fewer than all steps and rows need, however they are cut.
+  int cuts = static_cast<int>(std::max<int64_t>(
+      (plan.steps + table - 1) / table, (plan.rows(config_, 0, plan.steps) + share - 1) / share));
+  while (!fits(cuts)) ++cuts;
+  const int per_pass = (plan.steps + cuts - 1) / cuts;
+  std::vector<std::pair<int, int>> passes;
+  for (int s = 0; s < plan.steps; s += per_pass) {
+    passes.emplace_back(s, std::min(per_pass, plan.steps - s));
+  }
+  return passes;
+}
+
 Layout LayerItems::layout(const LayoutKey& key, DataPool& pool) const {
   Layout result;
   result.key = key;
@@ -123,22 +147,17 @@ Layout LayerItems::layout(const LayoutKey& key, DataPool& pool) const {
           const bool last = p + per_list >= n && ky + 1 == key.ky_parts && kx + 1 == key.kx_parts;
           if (items.empty() && !(last && passes.empty())) continue;
           LanePlan plan = assign_lanes(items, config_, key.wrap, op_.max);
+          if (config_.windowed()) count_windows(op_, config_, dense_, m0, m1, chunk, plan);
           const auto [it, fresh] = chunk_ids.emplace(chunk, static_cast<int>(result.chunks.size()));
           if (fresh) result.chunks.push_back(chunk);
-          const int share =
-              std::max(1, std::min(key.share / plan.keep,
-                                   op_.max ? config_.table_depth : config_.table_depth / 2));
-          const int cuts = (plan.steps + share - 1) / share;
-          const int per_pass = (plan.steps + cuts - 1) / cuts;
           const int id = static_cast<int>(result.plans.size());
-          for (int s = 0; s < plan.steps; s += per_pass) {
-            Pass pass{it->second, id, s, std::min(per_pass, plan.steps - s), -1};
+          for (const auto& [first, count] : cut_passes(plan, key.share)) {
+            Pass pass{it->second, id, first, count, -1};
             pass.weights = op_.conv ? pool.reserve()
                                     : pool.intern(pack_weights(op_, config_, dense_, m0, m1, chunk,
                                                                plan, pass.first, pass.steps));
-            const int64_t pass_rows = int64_t{pass.steps} * plan.keep;
-            rows += pass_rows;
-            cycles += std::max<int64_t>(pass_rows, config_.drain_cycles());
+            rows += plan.rows(config_, first, count);
+            cycles += std::max<int64_t>(plan.cycles(config_, first, count), config_.drain_cycles());
             passes.push_back(pass);
           }
           result.plans.push_back(std::move(plan));

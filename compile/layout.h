@@ -81,6 +81,8 @@ class LayerItems {
   std::pair<int64_t, int64_t> channels(int64_t m_tile) const;
 
  private:
+  std::vector<std::pair<int, int>> cut_passes(const LanePlan& plan, int share) const;
+
   const Op& op_;
   const Config& config_;
   bool dense_;

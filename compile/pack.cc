@@ -151,7 +151,71 @@ void deal_max(LanePlan& plan, const Config& config, int wrap) {
   }
 }
 
+LanePlan deal_all(LanePlan plan, const Config& config, int wrap, bool max) {
+  if (max) {
+    deal_max(plan, config, wrap);
+  } else {
+    deal(plan, config, wrap);
+  }
+  if (plan.steps == 0) {  // all weights are zero: one idle step, so that bias and clamp still run
+    plan.steps = 1;
+    plan.slots.assign(static_cast<size_t>(config.lanes), -1);
+  }
+  return plan;
+}
+
+// Calls f(index in the window, weight) for every weight of output channel m in a step.
+template <typename F>
+void for_window(const Op& op, const Config& config, bool dense, const Chunk& chunk,
+                const LanePlan& plan, int step, int64_t m, F f) {
+  for (int lane = 0; lane < config.lanes; ++lane) {
+    const int32_t slot = plan.slots[static_cast<size_t>(step * config.lanes + lane)];
+    if (slot < 0) continue;
+    const Item& item = plan.items[static_cast<size_t>(slot)];
+    const int64_t group =
+        int64_t{chunk.planes[static_cast<size_t>(item.block)]} * config.block_groups() + item.part;
+    op.for_weights(m, group, config.group, item.ky, item.kx, [&](int index, int w) {
+      if (dense || w != 0) f(lane * config.group + index, w);
+    });
+  }
+}
+
 }  // namespace
+
+int64_t LanePlan::rows(const Config& config, int first, int n) const {
+  if (!config.windowed()) return int64_t{n} * keep;
+  int64_t most = 1;
+  for (int pe = 0; pe < config.pes; ++pe) {
+    int64_t taken = 0;
+    for (int s = first; s < first + n; ++s) {
+      const int64_t weights = std::max(1, counts[static_cast<size_t>(s * config.pes + pe)]);
+      taken += config.realign != 0 ? weights : ceil_div(weights, config.muls());
+    }
+    most = std::max(most, config.realign != 0 ? ceil_div(taken, config.muls()) : taken);
+  }
+  return most;
+}
+
+int64_t LanePlan::cycles(const Config& config, int first, int n) const {
+  if (!config.windowed()) return int64_t{n} * keep;
+  int64_t sum = 0;
+  for (int s = first; s < first + n; ++s) {
+    const auto row = counts.begin() + int64_t{s} * config.pes;
+    sum += ceil_div(std::max(1, *std::max_element(row, row + config.pes)), config.muls());
+  }
+  return sum;
+}
+
+void count_windows(const Op& op, const Config& config, bool dense, int64_t m0, int64_t m1,
+                   const Chunk& chunk, LanePlan& plan) {
+  plan.counts.assign(static_cast<size_t>(plan.steps * config.pes), 0);
+  for (int s = 0; s < plan.steps; ++s) {
+    for (int64_t m = m0; m < m1; ++m) {
+      int32_t& count = plan.counts[static_cast<size_t>(int64_t{s} * config.pes + m - m0)];
+      for_window(op, config, dense, chunk, plan, s, m, [&](int, int) { ++count; });
+    }
+  }
+}
 
 std::vector<Item> collect_items(const Op& op, const Config& config, bool dense, int64_t m0,
                                 int64_t m1, const Chunk& chunk) {
@@ -197,9 +261,56 @@ std::vector<Item> collect_items(const Op& op, const Config& config, bool dense, 
   return items;
 }
 
+namespace {
+
+// Every PE's rows one below the other; all have as many as the longest.
+std::vector<uint8_t> pack_windows(const Op& op, const Config& config, bool dense, int64_t m0,
+                                  int64_t m1, const Chunk& chunk, const LanePlan& plan, int first,
+                                  int steps) {
+  const auto row_bytes = static_cast<size_t>(config.row_beats() * config.beat_bytes());
+  const int muls = config.muls(), width = config.window_element_bits();
+  std::vector<uint8_t> bytes(
+      row_bytes * static_cast<size_t>(plan.rows(config, first, steps)), 0);
+  for (int pe = 0; pe < config.pes; ++pe) {
+    const int64_t base = int64_t{pe} * config.element_bits();
+    int64_t place = 0;  // element of this PE's rows
+    const auto put_at = [&](int64_t at, int bit, uint32_t value, int n) {
+      put_bits(&bytes[row_bytes * static_cast<size_t>(at / muls)], base + bit, value, n);
+    };
+    for (int s = first; s < first + steps; ++s) {
+      int64_t next = place;
+      if (m0 + pe < m1) {
+        for_window(op, config, dense, chunk, plan, s, m0 + pe, [&](int index, int w) {
+          const int bit = static_cast<int>(next % muls) * width;
+          put_at(next, bit, static_cast<uint32_t>(w), 8);
+          put_at(next, bit + 8, static_cast<uint32_t>(index), config.window_index_width());
+          ++next;
+        });
+      }
+      const int64_t last = std::max(place, next - 1);
+      if (config.realign != 0) {
+        put_at(last, static_cast<int>(last % muls) * width + width - 1, 1, 1);
+        place = last + 1;
+      } else {
+        put_at(last, muls * width, 1, 1);
+        place = (last / muls + 1) * muls;
+      }
+      if (s + 1 == first + steps) put_at(last, config.element_bits() - 1, 1, 1);
+    }
+  }
+  return bytes;
+}
+
+}  // namespace
+
 LanePlan assign_lanes(const std::vector<Item>& items, const Config& config, int wrap, bool max) {
   LanePlan plan;
   for (const Item& item : items) plan.keep = std::max<int>(plan.keep, item.count);
+  if (config.windowed()) {
+    plan.keep = 1;
+    plan.items = items;
+    return deal_all(std::move(plan), config, wrap, max);
+  }
   int64_t fewest = rows_with(items, config, wrap, plan.keep);
   for (int keep = plan.keep - 1; keep >= 1; --keep) {
     const int64_t rows = rows_with(items, config, wrap, keep);
@@ -208,21 +319,13 @@ LanePlan assign_lanes(const std::vector<Item>& items, const Config& config, int 
     plan.keep = keep;
   }
   plan.items = split(items, plan.keep);
-  if (max) {
-    deal_max(plan, config, wrap);
-  } else {
-    deal(plan, config, wrap);
-  }
-  if (plan.steps == 0) {  // all weights are zero: one idle step, so that bias and clamp still run
-    plan.steps = 1;
-    plan.slots.assign(static_cast<size_t>(config.lanes), -1);
-  }
-  return plan;
+  return deal_all(std::move(plan), config, wrap, max);
 }
 
 std::vector<uint8_t> pack_weights(const Op& op, const Config& config, bool dense, int64_t m0,
                                   int64_t m1, const Chunk& chunk, const LanePlan& plan, int first,
                                   int steps) {
+  if (config.windowed()) return pack_windows(op, config, dense, m0, m1, chunk, plan, first, steps);
   const int lanes = config.lanes, width = config.element_bits();
   const int64_t sharing = op.diagonal ? 1 : config.share;
   const auto row_bytes = static_cast<size_t>(config.row_beats() * config.beat_bytes());

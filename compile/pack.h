@@ -36,8 +36,18 @@ struct LanePlan {
   std::vector<Item> items;
   std::vector<int32_t> slots;  // [steps][lanes] index into items, -1: idle
   int steps = 0;
-  int keep = 1;  // K of the descriptor
+  int keep = 1;  // K of the descriptor; 1 with WINDOW
+  std::vector<int32_t> counts;  // WINDOW: weights of each PE in each window, [steps][pes]
+
+  // Rows of the weight buffer that `n` steps from `first` take.
+  int64_t rows(const Config& config, int first, int n) const;
+  // Cycles of the array for them: with WINDOW each window takes those of its slowest PE.
+  int64_t cycles(const Config& config, int first, int n) const;
 };
+
+// WINDOW: fills plan.counts.
+void count_windows(const Op& op, const Config& config, bool dense, int64_t m0, int64_t m1,
+                   const Chunk& chunk, LanePlan& plan);
 
 // Items of output channels [m0, m1) in the chunk. `dense` counts zeros of connected channels too.
 std::vector<Item> collect_items(const Op& op, const Config& config, bool dense, int64_t m0,

@@ -49,7 +49,8 @@ struct Estimator {
     // Before the first EXEC its own rows and planes must be there.
     const Pass& first = layout.passes[0][0];
     const double first_beats =
-        static_cast<double>(first.steps * layout.plans[static_cast<size_t>(first.plan)].keep) *
+        static_cast<double>(
+            layout.plans[static_cast<size_t>(first.plan)].rows(config, first.first, first.steps)) *
             config.row_beats() +
         static_cast<double>(layout.chunks[static_cast<size_t>(first.chunk)].planes.size()) *
             static_cast<double>(choice.plane_words) * block_beats;
@@ -115,7 +116,7 @@ class Searcher {
     Layout layout = items_.layout(key, pool_);
     if (op_.max && layout.most_passes > 1) return;
     for (const LanePlan& plan : layout.plans) {
-      if (op_.max && plan.steps * plan.keep > config_.weight_depth) return;
+      if (op_.max && plan.rows(config_, 0, plan.steps) > config_.weight_depth) return;
     }
     for (const Layout& other : result_.layouts) {  // the same cut under another name
       if (other.key.wrap == key.wrap && other.key.ky_parts == key.ky_parts &&

@@ -30,6 +30,7 @@ struct Instr {
   int layer = 0;
   std::array<int, 3> need{-1, -1, -1};  // latest instruction of each unit that must have finished
   double start = 0;                     // rough clock
+  int64_t array_cycles = 0;             // EXEC
 };
 
 // A part of a feature map.

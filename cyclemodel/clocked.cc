@@ -33,7 +33,7 @@ void Clocked::run() {
 
 std::array<bool, kReaders> Clocked::readers_ready() const {
   return {loads_.state == LoadRequests::State::kTake, load_writes_.state == LoadWrites::State::kTake,
-          exec_.ready(ring_.beats()), store_.state == StoreUnit::State::kTake};
+          exec_.ready(ring_.beats(), now_), store_.state == StoreUnit::State::kTake};
 }
 
 Clocked::Signals Clocked::signals() const {
@@ -44,7 +44,7 @@ Clocked::Signals Clocked::signals() const {
   s.load_begins = loads_.state == LoadRequests::State::kWait && loads_.ahead < LoadRequests::kMostAhead &&
                   wait_is_over(loads_.running);
   s.write_side_begins = load_writes_.state == LoadWrites::State::kWait && loads_.ahead != 0;
-  s.exec_starts = exec_.state == ExecUnit::State::kWait && wait_is_over(exec_.running);
+  s.exec_starts = exec_.state == ExecUnit::State::kWait && wait_is_over(exec_.running) && !exec_.flying;
   s.store_begins = store_.state == StoreUnit::State::kWait && wait_is_over(store_.running);
 
   s.fetch_asks = fetch_asks();
@@ -82,7 +82,8 @@ bool Clocked::all_quiet(const std::array<bool, kReaders>& ready) const {
                           (loads_.state == LoadRequests::State::kWait && !wait_is_over(loads_.running));
   const bool writes_wait = (load_writes_.state == LoadWrites::State::kTake && !load_writes_.post) ||
                            load_writes_.state == LoadWrites::State::kWait;
-  const bool exec_waits = exec_.idle() || (exec_.state == ExecUnit::State::kWait && !wait_is_over(exec_.running));
+  const bool exec_waits =
+      exec_.idle() || (exec_.state == ExecUnit::State::kWait && !wait_is_over(exec_.running) && !exec_.flying);
   const bool store_waits = store_.idle() || (store_.state == StoreUnit::State::kWait && !wait_is_over(store_.running) &&
                                              !store_.fetched && !store_.full);
   return load_waits && loads_.ahead == 0 && writes_wait && exec_waits && store_waits && ring_.still(ready);
@@ -104,7 +105,7 @@ void Clocked::step() {
     deadlock(heads);
   }
   if (now_ == options_.describe_cycle) describe();
-  count_stall(1);
+  count_stall(now_, now_ + 1);
   // Tokens are taken before others are posted: what is posted in this cycle is there in the next.
   begin_units(s);
   edge_reads(s);
@@ -142,8 +143,9 @@ void Clocked::describe() {
       store_.run, store_.runs);
 }
 
-// Rows and waits for the drain are counted when an EXEC ends.
-void Clocked::count_stall(uint64_t cycles) {
+// Rows and waits for the drain are counted when an EXEC ends; windows that are then on their way are counted too, and waiting for
+// tokens does not count while the array works, but goes before waiting for the drain.
+void Clocked::count_stall(uint64_t from, uint64_t until) {
   if (exec_.state != ExecUnit::State::kWait) return;
   const uint32_t missing = order_.missing(exec_.running.command.wait);
   if (missing == 0) return;
@@ -154,8 +156,13 @@ void Clocked::count_stall(uint64_t cycles) {
     else if (kind == isa::Opcode::kLoadAct || kind == isa::Opcode::kLoadRes) cause = &CycleCounts::stall_activations;
     else cause = &CycleCounts::stall_weights;
   }
+  const uint64_t cycles = until - from - exec_.flying_cycles(from, until, false);
   result_.counts.*cause += cycles;
   layer(exec_.running.command.layer).counts.*cause += cycles;
+  const uint64_t drain = exec_.flying_cycles(from, until, true);
+  if (drain == 0) return;
+  result_.counts.stall_requant -= drain;
+  layer(exec_.drained.command.layer).counts.stall_requant -= drain;
 }
 
 bool Clocked::begin_unit(Running& running) {
@@ -180,7 +187,7 @@ void Clocked::begin_units(const Signals& s) {
     ++loads_.ahead;
     begun_loads_.push_back(loads_.running);
   }
-  if (s.exec_starts) begin_unit(exec_.running);
+  if (s.exec_starts && begin_unit(exec_.running) && windows_) exec_.windows = windows_->cycles();
   if (s.store_begins && begin_unit(store_.running)) {
     const Command& c = store_.running.command;
     store_.run = 0;
@@ -261,14 +268,16 @@ void Clocked::edge_exec(const Signals& s) {
     finished(exec_.drained, 1U << isa::kTokE2S);
     exec_.draining = false;
   }
+  if (exec_.flying && now_ == exec_.window_plan.leaves) exec_.leave(now_);
   if (exec_.state != ExecUnit::State::kRun || now_ != exec_.last_row) return;
-  const uint64_t rows = exec_.rows() * exec_.running.command.pixels();
-  const uint64_t held = now_ + 1 - exec_.first_row - rows;
-  CycleCounts& counts = layer(exec_.running.command.layer).counts;
-  counts.exec_cycles += rows;
-  counts.stall_requant += held;
-  result_.counts.exec_cycles += rows;
-  result_.counts.stall_requant += held;
+  const WindowPlan& plan = exec_.window_plan;
+  const uint64_t rows = windows_ ? plan.working : exec_.rows() * exec_.running.command.pixels();
+  const uint64_t held = windows_ ? plan.requant : now_ + 1 - exec_.first_row - rows;
+  for (CycleCounts* counts : {&layer(exec_.running.command.layer).counts, &result_.counts}) {
+    counts->exec_cycles += rows;
+    counts->stall_requant += held;
+    counts->stall_imbalance += windows_ ? plan.imbalance : 0;
+  }
   exec_.end(now_);
 }
 

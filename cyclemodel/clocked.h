@@ -40,7 +40,7 @@ class Clocked : Scheduler {
   bool all_quiet(const std::array<bool, kReaders>& ready) const;
   bool all_idle() const;
 
-  void count_stall(uint64_t cycles);
+  void count_stall(uint64_t from, uint64_t until);
   void begin_units(const Signals& s);
   void edge_descriptors(const Signals& s);
   void edge_loads(const Signals& s);

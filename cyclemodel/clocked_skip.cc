@@ -29,7 +29,7 @@ uint64_t Clocked::still_cycles() const {
     return 0;
   }
   if (load_writes_.state == LoadWrites::State::kWait && loads_.ahead != 0) return 0;
-  if (exec_.state == ExecUnit::State::kWait && wait_is_over(exec_.running)) return 0;
+  if (exec_.state == ExecUnit::State::kWait && wait_is_over(exec_.running) && !exec_.flying) return 0;
   using Store = StoreUnit::State;
   if (store_.state == Store::kCheck || (store_.state == Store::kRow && write_accepts()) ||
       (store_.state == Store::kFinish && !store_busy()) ||
@@ -40,6 +40,7 @@ uint64_t Clocked::still_cycles() const {
   uint64_t cycles = kNever;
   const auto until = [&](uint64_t cycle) { cycles = std::min(cycles, cycle > now_ ? cycle - now_ : 0); };
   if (exec_.state == ExecUnit::State::kRun && exec_.whole) until(exec_.last_row);
+  if (exec_.flying) until(now_ < exec_.window_plan.half_from ? exec_.window_plan.half_from : exec_.window_plan.leaves);
   if (exec_.draining) until(exec_.read_at >= now_ ? exec_.read_at : exec_.finished_at);
   if (load_writes_.fills()) cycles = std::min(cycles, load_writes_.left - 1);
   if (memory_.next_response() != kNever) until(memory_.next_response());
@@ -80,7 +81,7 @@ void Clocked::pass(uint64_t cycles) {
   const uint64_t passed = now_ - from;
   if (load_writes_.fills()) load_writes_.left -= passed;
   ring_.skip(passed);
-  count_stall(passed);
+  count_stall(from, now_);
 }
 
 }  // namespace aap::cyclemodel

@@ -89,7 +89,7 @@ Fault check_descriptor(const isa::Descriptor& d, uint32_t number, uint32_t count
   }
   if (!tokens_ok(c)) return {Error::kBadToken, address};
   if (!lengths_ok(c, config)) return {Error::kBadLength, address};
-  if (c.unit == Unit::kExec && (c.keep == 0 || c.keep > static_cast<uint32_t>(config.group))) {
+  if (c.unit == Unit::kExec && (c.keep == 0 || c.keep > (config.windowed() ? 1U : static_cast<uint32_t>(config.group)))) {
     return {Error::kKeepRange, address};
   }
   if (c.diagonal && !config.has_diagonal()) return {Error::kBadMode, address};
@@ -162,7 +162,7 @@ Command decode(const isa::Descriptor& d, uint32_t number, uint32_t address) {
       c.left_fill = d.get(f::kLeftFill);
       c.right_fill = d.get(f::kRightFill);
       c.pad_value = static_cast<int8_t>(d.get(f::kPadValue));
-      c.bank_mask = d.get(f::kBankMask);
+      c.bank_mask = d.get(f::kBankMask) | d.get(f::kBankMaskHigh) << 8;
       c.plane_step = d.get(f::kPlaneStep);
       c.wrap = d.get(f::kWrap);
     }

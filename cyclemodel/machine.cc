@@ -26,7 +26,7 @@ Machine::Machine(const Config& config, uint32_t base, std::vector<uint8_t>& memo
       block_(size_of(config.block_bytes())),
       act_depth_(size_of(config.act_depth)),
       act_(lanes_ * g_ * act_depth_),
-      weights_(size_of(config.weight_depth) * lanes_ * pes_),
+      weights_(config.windowed() ? 0 : size_of(config.weight_depth) * lanes_ * pes_),
       indices_(weights_.size()),
       table_(size_of(config.table_depth) * lanes_),
       first_index_(table_.size()),
@@ -44,14 +44,14 @@ Machine::Machine(const Config& config, uint32_t base, std::vector<uint8_t>& memo
       memory_stamps_(memory.size() / size_of(config.beat_bytes()) + 1),
       index_(pes_) {}
 
-Fault Machine::run(const Command& c, uint32_t sequence) {
+Fault Machine::run(const Command& c, uint32_t sequence, const WindowRows* windows) {
   switch (c.opcode) {
     case isa::Opcode::kLoadAct:
       return load_planes(c, sequence);
     case isa::Opcode::kLoadRes:
       return load_residual(c, sequence);
     case isa::Opcode::kExec:
-      return exec(c, sequence);
+      return exec(c, sequence, windows);
     case isa::Opcode::kStore:
       return store(c, sequence);
     default:

@@ -10,6 +10,7 @@
 
 #include "cyclemodel/descriptor.h"
 #include "cyclemodel/order.h"
+#include "cyclemodel/windows.h"
 #include "spec/config.h"
 
 namespace aap::cyclemodel {
@@ -19,8 +20,9 @@ class Machine {
   // memory begins at address base and is the window.
   Machine(const Config& config, uint32_t base, std::vector<uint8_t>& memory, const Order& order);
 
-  // Runs a descriptor with sequence number `sequence` in its unit. A faulty one changes nothing.
-  Fault run(const Command& command, uint32_t sequence);
+  // Runs a descriptor with sequence number `sequence` in its unit. A faulty one changes nothing. windows: WINDOW's, which have
+  // listed the EXEC; absent where its rows run out of the buffer.
+  Fault run(const Command& command, uint32_t sequence, const WindowRows* windows = nullptr);
 
   void hazard(std::string text);
   const std::vector<std::string>& hazards() const { return hazards_; }
@@ -34,10 +36,7 @@ class Machine {
   struct Run {
     uint32_t word = 0, count = 0;
   };
-  struct Term {
-    uint16_t column = 0;
-    int16_t weight = 0;
-  };
+  using Term = WindowRows::Term;
   // Pixels at a time: the columns of a step stay in the first-level cache.
   static constexpr size_t kPixelBlock = 128;
   // Who touched an entry last; 0 is nobody.
@@ -50,7 +49,7 @@ class Machine {
   Fault load_residual(const Command& c, uint32_t sequence);
   Fault load_entries(const Command& c, uint32_t sequence);
   void unpack_weights(const uint8_t* bytes, uint32_t row);
-  Fault exec(const Command& c, uint32_t sequence);
+  Fault exec(const Command& c, uint32_t sequence, const WindowRows* windows);
   Fault store(const Command& c, uint32_t sequence);
 
   Fault exec_range(const Command& c) const;
@@ -59,6 +58,7 @@ class Machine {
   void accumulate(const Command& c);
   void accumulate_few(const Command& c);
   void list_terms(const Command& c);
+  void list_windows(const Command& c, const WindowRows& windows);
   void gather_column(size_t column, uint32_t offset, size_t first, size_t count);
   // Of all PEs in row `row` = k of a step.
   const uint8_t* row_indices(const Command& c, size_t step, size_t k, size_t lane);
@@ -87,6 +87,7 @@ class Machine {
   std::vector<int8_t> act_;          // [lane][channel][word]: pixels of one channel side by side
   std::vector<int8_t> weights_;      // [row][lane][pe]
   std::vector<uint8_t> indices_;     // [row][lane][pe]
+  uint32_t rows_used_ = 0;           // of the current EXEC, from wgt_base
   std::vector<uint16_t> table_;      // [step][lane]
   std::vector<uint8_t> first_index_;  // [step][lane], DENSE
   std::vector<Parameter> params_;    // [entry][channel]

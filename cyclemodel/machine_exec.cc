@@ -94,7 +94,8 @@ Fault Machine::exec_range(const Command& c) const {
   };
   if (beyond(c.tab_base, c.steps, config_.table_depth))
     return fault(c.tab_base, config_.table_depth);
-  if (beyond(c.wgt_base, uint64_t{c.steps} * c.keep, config_.weight_depth)) {
+  if (!config_.windowed() &&
+      beyond(c.wgt_base, uint64_t{c.steps} * c.keep, config_.weight_depth)) {
     return fault(c.wgt_base, config_.weight_depth);
   }
   if ((!c.first || !c.last) && beyond(c.psum_base, c.pixels(), config_.psum_depth)) {
@@ -127,8 +128,15 @@ Fault Machine::exec_range(const Command& c) const {
   return {};
 }
 
-Fault Machine::exec(const Command& c, uint32_t sequence) {
+Fault Machine::exec(const Command& c, uint32_t sequence, const WindowRows* windows) {
   if (const Fault fault = exec_range(c)) return fault;
+  rows_used_ = c.steps * c.keep;
+  if (config_.windowed()) {
+    if (windows == nullptr) {
+      return {isa::Error::kExecRange, std::max(c.wgt_base, static_cast<uint32_t>(config_.weight_depth))};
+    }
+    list_windows(c, *windows);
+  }
   const size_t pixels = c.pixels();
   pixel_word_.clear();
   runs_.clear();
@@ -142,7 +150,7 @@ Fault Machine::exec(const Command& c, uint32_t sequence) {
   }
   exec_races(c, sequence);
   sums_.assign(pes_ * pixels, c.max ? -128 : 0);
-  if (pixels < kFewPixels && !c.max) {
+  if (pixels < kFewPixels && !c.max && !config_.windowed()) {
     accumulate_few(c);
   } else {
     accumulate(c);
@@ -163,7 +171,7 @@ void Machine::exec_races(const Command& c, uint32_t sequence) {
     }
   };
   touch(table_stamps_, "table step", c.tab_base, c.steps);
-  touch(weight_stamps_, "weight row", c.wgt_base, uint64_t{c.steps} * c.keep);
+  touch(weight_stamps_, "weight row", c.wgt_base, rows_used_);
   exec_act_races(c, sequence);
   if (!c.last) return;
   touch(param_stamps_, "parameter entry", c.par_base,
@@ -196,7 +204,10 @@ void Machine::exec_act_races(const Command& c, uint32_t sequence) {
       if (reported || (newest <= known && oldest != 0)) continue;
       // A lane without work may read what nobody wrote, but not what is being written.
       bool works = false;
-      for (size_t k = 0; k < c.keep; ++k) {
+      for (size_t i = 0; config_.windowed() && i < g_; ++i) {
+        works = works || used_[step * lanes_ * g_ + lane * g_ + i] != 0;
+      }
+      for (size_t k = 0; !config_.windowed() && k < c.keep; ++k) {
         const int8_t* row = &weights_[((c.wgt_base + step * c.keep + k) * lanes_ + lane) * pes_];
         works = works || std::any_of(row, row + pes_, [](int8_t w) { return w != 0; });
       }
@@ -259,6 +270,29 @@ void Machine::list_terms(const Command& c) {
   }
 }
 
+void Machine::list_windows(const Command& c, const WindowRows& windows) {
+  terms_.clear();
+  term_begin_.clear();
+  used_.assign(c.steps * lanes_ * g_, 0);
+  for (size_t step = 0; step < c.steps; ++step) {
+    for (size_t pe = 0; pe < pes_; ++pe) {
+      term_begin_.push_back(terms_.size());
+      for (const Term& term : windows.terms(step, pe)) {
+        terms_.push_back(term);
+        used_[step * lanes_ * g_ + term.column] = 1;
+      }
+    }
+  }
+  term_begin_.push_back(terms_.size());
+  rows_used_ = windows.rows_used();
+  if (windows.two_proposals()) {
+    hazard(fmt::format("EXEC {}: a PE proposes two maxima in the same cycle", c.number));
+  }
+  if (windows.ends_differ()) {
+    hazard(fmt::format("EXEC {}: the rows of a PE do not end the pixel with its last window", c.number));
+  }
+}
+
 // The column's values of pixels [first, first + count).
 void Machine::gather_column(size_t column, uint32_t offset, size_t first, size_t count) {
   const int8_t* bank = &act_[column * act_depth_] + offset;
@@ -278,7 +312,7 @@ void Machine::gather_column(size_t column, uint32_t offset, size_t first, size_t
 
 void Machine::accumulate(const Command& c) {
   const size_t pixels = pixel_word_.size(), columns = lanes_ * g_;
-  list_terms(c);
+  if (!config_.windowed()) list_terms(c);
   columns_.resize(columns * kPixelBlock);
   for (size_t first = 0; first < pixels; first += kPixelBlock) {
     const size_t count = std::min(kPixelBlock, pixels - first);

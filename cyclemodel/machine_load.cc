@@ -102,7 +102,7 @@ Fault Machine::load_entries(const Command& c, uint32_t sequence) {
       reported = true;
     }
     if (weights) {
-      unpack_weights(from, entry);
+      if (!config_.windowed()) unpack_weights(from, entry);
     } else if (table) {
       for (size_t lane = 0; lane < lanes_; ++lane) {
         const uint32_t word = from[2 * lane] | static_cast<uint32_t>(from[2 * lane + 1]) << 8;

@@ -18,6 +18,7 @@ Scheduler::Scheduler(const Program& program, const Config& config, std::vector<u
       result_(result),
       memory_(memory) {
   if (options.values) machine_.emplace(config, program.base, memory, order_);
+  if (config.windowed()) windows_.emplace(config);
 }
 
 uint32_t Scheduler::descriptor_address(uint32_t number) const {
@@ -60,14 +61,28 @@ bool Scheduler::begin(const Command& command, Running& running) {
   }
   running.sequence = order_.begin(command);
   running.knew = order_.seen(command.unit);
-  if (!machine_) return true;
-  if (const Fault fault = machine_->run(command, running.sequence)) {
+  const bool listed = windows_ && command.unit == Unit::kExec && windows_->list(command);
+  Fault fault;
+  if (machine_) {
+    fault = machine_->run(command, running.sequence, listed ? &*windows_ : nullptr);
+  } else if (windows_ && command.unit == Unit::kExec && !listed) {
+    fault = {isa::Error::kExecRange, static_cast<uint32_t>(config_.weight_depth)};
+  }
+  if (fault) {
     fail(fault.code, fault.address,
          fmt::format("{} {} of layer {}, at {}", isa::to_string(command.opcode), command.number,
                      command.layer, fault.address));
     return false;
   }
+  if (windows_ && command.opcode == isa::Opcode::kLoadWgt) load_windows(command);
   return true;
+}
+
+void Scheduler::load_windows(const Command& c) {
+  const uint64_t bytes = run_bytes(c, config_), row_bytes = bytes / c.entries;
+  if (c.addr < program_.base || c.addr - program_.base + bytes > memory_.size()) return;  // without values nothing is checked
+  const uint8_t* from = memory_.data() + (c.addr - program_.base);
+  for (uint64_t row = 0; row < c.entries; ++row) windows_->load(c.dst + row, from + row * row_bytes);
 }
 
 bool Scheduler::post(const Running& running, uint32_t tokens) {

@@ -46,8 +46,11 @@ class Scheduler {
   ModelResult& result_;
   Order order_;
   std::optional<Machine> machine_;  // absent: no values
+  std::optional<WindowRows> windows_;  // WINDOW: of the EXEC that began last
 
  private:
+  void load_windows(const Command& c);
+
   std::vector<uint8_t>& memory_;
   uint64_t rows_ = 0;  // issued so far
 };

@@ -67,7 +67,8 @@ bool LoadWrites::beat() {
 }
 
 ExecUnit::ExecUnit(const Config& config)
-    : tree_(config.lanes == 1 ? 0 : config.lanes == 8 ? 2 : 1),
+    : windowed_(config.windowed()),
+      tree_(config.muls() == 1 ? 0 : config.muls() >= 8 ? 2 : 1),
       drain_cycles_(static_cast<uint64_t>(config.drain_cycles())),
       passes_(static_cast<uint64_t>(config.residual_passes)),
       max_row_cycles_(static_cast<uint64_t>(config.max_row_cycles)) {}
@@ -93,22 +94,50 @@ void ExecUnit::start(uint64_t now) {
 // docs/accelerator.md, EXEC: the last row of a pixel waits for the drain of the previous pixel, that of the first pixel for the
 // second half of the descriptor too.
 void ExecUnit::plan() {
+  if (windowed_) {
+    window_plan = plan_windows(windows, running.command.pixels(), first_row, whole_from, next_last_row, drain_cycles_);
+    last_row = window_plan.last_issue;
+    return;
+  }
   const uint64_t first_last = std::max({first_row + (rows() - 1) * row_cycles(), next_last_row, whole_from});
-  last_row = first_last + (running.command.pixels() - 1) * std::max(rows() * row_cycles(), pixel_drain());
+  last_row = first_last + (running.command.pixels() - 1) * std::max(rows() * row_cycles(), pixel_drain(running));
 }
 
 void ExecUnit::end(uint64_t now) {
   state = State::kTake;
   whole = false;
-  next_last_row = now + pixel_drain();
-  draining = true;
   drained = running;
+  last_row = kNever;
+  if (windowed_) {
+    flying = true;
+    return;
+  }
+  next_last_row = now + pixel_drain(running);
+  drain_from(now);
+}
+
+void ExecUnit::leave(uint64_t now) {
+  flying = false;
+  next_last_row = now + drain_cycles_;
+  drain_from(now - 3);  // a window is used three cycles after its issue, at least
+}
+
+uint64_t ExecUnit::flying_cycles(uint64_t from, uint64_t until, bool drain) const {
+  uint64_t cycles = 0;
+  for (const WindowPlan::Stretch& s : window_plan.tail) {
+    const uint64_t a = std::max(from, s.from), b = std::min(until, s.until);
+    if (flying && s.drain == drain && b > a) cycles += b - a;
+  }
+  return cycles;
+}
+
+void ExecUnit::drain_from(uint64_t now) {
+  draining = true;
   // docs/accelerator.md, Latencies
   const uint64_t array = tree_ + max_row_cycles_ - 1;
-  const uint64_t operands = passes_ == 1 ? (running.command.residual ? 14 : 8) : slow() ? 16 : 8;
-  read_at = now + operands + array + pixel_drain();
-  finished_at = now + (passes_ == 1 ? 19 : slow() ? 24 : 16) + array + pixel_drain();
-  last_row = kNever;
+  const uint64_t operands = passes_ == 1 ? (drained.command.residual ? 14 : 8) : slow(drained) ? 16 : 8;
+  read_at = now + operands + array + pixel_drain(drained);
+  finished_at = now + (passes_ == 1 ? 19 : slow(drained) ? 24 : 16) + array + pixel_drain(drained);
 }
 
 }  // namespace aap::cyclemodel

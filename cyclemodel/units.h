@@ -10,6 +10,7 @@
 #include "cyclemodel/descriptor.h"
 #include "cyclemodel/fixed_memory.h"
 #include "cyclemodel/scheduler.h"
+#include "cyclemodel/windows.h"
 #include "spec/config.h"
 
 namespace aap::cyclemodel {
@@ -63,24 +64,36 @@ struct ExecUnit {
   bool draining = false;
   Running drained;
   uint64_t read_at = 0, finished_at = 0;
+  // WINDOW
+  std::vector<WindowCycles> windows;  // of its descriptor
+  WindowPlan window_plan;             // of the EXEC whose windows are in the array
+  bool flying = false;                // all of them are issued, not all used; `drained` is theirs
 
-  bool idle() const { return state == State::kTake && beats_taken == 0 && !draining; }
+  bool idle() const { return state == State::kTake && beats_taken == 0 && !draining && !flying; }
   // A beat, or a half, can be taken.
-  bool ready(uint32_t descriptor_beats) const {
-    return beats_taken >= descriptor_beats / 2 ? !draining && !whole : state == State::kTake && !whole;
+  bool ready(uint32_t descriptor_beats, uint64_t now) const {
+    if (beats_taken >= descriptor_beats / 2) return !draining && !whole && !flying;
+    return state == State::kTake && !whole && (!flying || now >= window_plan.half_from);
   }
   void take(const Command& command, uint64_t now, uint32_t descriptor_beats);
   void start(uint64_t now);
-  // Its last row was issued in cycle `now`.
+  // Its last row was issued in cycle `now`. WINDOW: its last window.
   void end(uint64_t now);
+  // WINDOW: its last window has been used in cycle `now`.
+  void leave(uint64_t now);
+  // WINDOW: of cycles [from, until) those in which windows that are flying are used (or, `drain`, wait for the drain).
+  uint64_t flying_cycles(uint64_t from, uint64_t until, bool drain) const;
   uint64_t rows() const { return uint64_t{running.command.steps} * running.command.keep; }
   uint64_t row_cycles() const { return running.command.max ? max_row_cycles_ : 1; }
 
  private:
   void plan();
+  // The drain begins as behind a row issued in cycle `now`.
+  void drain_from(uint64_t now);
   // The residual add goes through the requantisers, and the drain takes this one's pixels more slowly.
-  bool slow() const { return passes_ != 1 && running.command.residual && running.command.last; }
-  uint64_t pixel_drain() const { return slow() ? passes_ * drain_cycles_ : drain_cycles_; }
+  bool slow(const Running& r) const { return passes_ != 1 && r.command.residual && r.command.last; }
+  uint64_t pixel_drain(const Running& r) const { return slow(r) ? passes_ * drain_cycles_ : drain_cycles_; }
+  bool windowed_;
   uint64_t tree_, drain_cycles_, passes_, max_row_cycles_;
 };
 

@@ -19,8 +19,8 @@ module aap_array #(
   parameter  int MaxRowCycles = 1,
   parameter  int MulStyle = 0,
   localparam int IndexW   = $clog2(Group),
-  localparam int ElemW    = aap_isa_pkg::element_bits(Select, Share, Group),
-  localparam int RowW     = aap_isa_pkg::row_bits(Select, Share, Group, Lanes, Pes)
+  localparam int ElemW    = aap_isa_pkg::element_bits(Select, Share, Group, Lanes, Lanes),
+  localparam int RowW     = aap_isa_pkg::row_bits(Select, Share, Group, Lanes, Pes, Lanes)
 ) (
   input  wire logic                         clk_i,
   input  wire logic                         rst_ni,

@@ -22,7 +22,8 @@ module aap_buffers #(
   localparam int BlockBytes   = (Group > BeatBytes) ? Group : BeatBytes,
   localparam int BlockGroups  = BlockBytes / Group,     // neighbouring banks that one block fills
   localparam int Superbanks   = Lanes / BlockGroups,
-  localparam int RowW         = aap_isa_pkg::row_bits(Select, Share, Group, Lanes, Pes),
+  localparam bit Windowed     = (Select >= aap_isa_pkg::SELECT_WINDOW),  // weights are in the PEs
+  localparam int RowW         = Windowed ? 1 : aap_isa_pkg::row_bits(Select, Share, Group, Lanes, Pes, Lanes),
   localparam int ActW         = $clog2(ActDepth),
   localparam int WgtW         = $clog2(WeightDepth),
   localparam int TabW         = $clog2(TableDepth),
@@ -82,15 +83,21 @@ module aap_buffers #(
   end
 
   // weights: a column per beat of a row, the last one as wide as what is left
-  localparam int RowBeats = (RowW + AxiDataWidth - 1) / AxiDataWidth;
-  for (genvar c = 0; c < RowBeats; c++) begin : gen_wgt
-    localparam int ColW = (c == RowBeats - 1) ? RowW - c * AxiDataWidth : AxiDataWidth;
-    aap_ram #(.Width(ColW), .Depth(WeightDepth)) u_ram (
-      .clk_i(clk_i), .rst_ni(rst_ni),
-      .we_i(ld_wgt_i && (RowBeats == 1 || ld_col_i == 8'(c))),
-      .waddr_i(ld_addr_i[WgtW-1:0]), .wdata_i(ld_data_i[ColW-1:0]),
-      .re_i(wgt_re_i), .raddr_i(wgt_addr_i), .rdata_o(wgt_rdata_o[AxiDataWidth*c +: ColW])
-    );
+  if (Windowed) begin : gen_no_weights
+    logic unused_wgt;
+    assign unused_wgt  = ^{ld_wgt_i, wgt_re_i, wgt_addr_i};
+    assign wgt_rdata_o = 1'b0;
+  end else begin : gen_weights
+    localparam int RowBeats = (RowW + AxiDataWidth - 1) / AxiDataWidth;
+    for (genvar c = 0; c < RowBeats; c++) begin : gen_wgt
+      localparam int ColW = (c == RowBeats - 1) ? RowW - c * AxiDataWidth : AxiDataWidth;
+      aap_ram #(.Width(ColW), .Depth(WeightDepth)) u_ram (
+        .clk_i(clk_i), .rst_ni(rst_ni),
+        .we_i(ld_wgt_i && (RowBeats == 1 || ld_col_i == 8'(c))),
+        .waddr_i(ld_addr_i[WgtW-1:0]), .wdata_i(ld_data_i[ColW-1:0]),
+        .re_i(wgt_re_i), .raddr_i(wgt_addr_i), .rdata_o(wgt_rdata_o[AxiDataWidth*c +: ColW])
+      );
+    end
   end
 
   // table: a column per beat of a step

@@ -10,6 +10,7 @@ module aap_compute #(
   parameter  int Share         = 1,
   parameter  int Group         = 16,
   parameter  int Lanes         = 4,
+  parameter  int Muls          = Lanes,
   parameter  int Pes           = 32,
   parameter  int Requantisers  = 8,
   parameter  int AccWidth      = 32,
@@ -49,6 +50,7 @@ module aap_compute #(
   input  wire logic                      halt_i,       // issue nothing, take nothing
   input  wire logic                      clear_i,      // one cycle: forget everything but the buffers
   output      logic                      idle_o,       // nothing held (or halted) and nothing on its way
+  output      logic                      flying_o,     // WINDOW: windows are in the array or on their way to it
   output      logic                      err_valid_o,
   output      logic [7:0]                err_code_o,
   output      logic [AddrWidth-1:0]      err_addr_o,
@@ -70,10 +72,12 @@ module aap_compute #(
   output      logic                      issue_o,          // a row was issued
   output      logic                      stall_load_o,     // the head waits for L2E
   output      logic                      stall_store_o,    // the head waits for S2E only
-  output      logic                      stall_requant_o   // a row waits for the drain
+  output      logic                      stall_requant_o,  // a row waits for the drain
+  output      logic                      stall_imbalance_o // WINDOW: some PEs wait for others
 );
   localparam int DrainCycles = Pes / Requantisers;
-  localparam int TreeStages  = (Lanes == 1) ? 0 : (Lanes == 8) ? 2 : 1;
+  localparam bit Windowed    = (Select >= aap_isa_pkg::SELECT_WINDOW);
+  localparam int TreeStages  = (Muls == 1) ? 0 : (Muls >= 8) ? 2 : 1;
   // From the issue of a pixel's last row to d0 of its first channels: buffers 3, selector and product 2, accumulator 1,
   // drain register 1; a maximum takes two cycles a row.
   localparam int RowDelay    = 7 + TreeStages + (MaxRowCycles - 1);
@@ -84,7 +88,7 @@ module aap_compute #(
   localparam int WgtW        = $clog2(WeightDepth);
   localparam int TabW        = $clog2(TableDepth);
   localparam int ParW        = $clog2(ParamDepth);
-  localparam int RowW        = aap_isa_pkg::row_bits(Select, Share, Group, Lanes, Pes);
+  localparam int RowW        = Windowed ? 1 : aap_isa_pkg::row_bits(Select, Share, Group, Lanes, Pes, Lanes);
   localparam int IndexW      = $clog2(Group);
   localparam int StepW       = ActW + 1 + ((Select == aap_isa_pkg::SELECT_DENSE) ? IndexW : 0);
 
@@ -112,7 +116,9 @@ module aap_compute #(
   logic [15:0]               drain_err_addr;
   logic [AccWidth*Pes-1:0]   acc;
   logic                      faulted_q;
-  logic                      issue, stall_load, stall_store, stall_requant;
+  logic                      row_issue, issue, stall_load, stall_store, row_held, stall_requant, stall_imbalance;
+  logic                      wgt_start, wgt_over, win_next;
+  logic [WgtW:0]             wgt_base;
 
   aap_exec #(
     .Select(Select), .Share(Share), .Group(Group), .Lanes(Lanes), .AxiDataWidth(AxiDataWidth), .AddrWidth(AddrWidth), .ActDepth(ActDepth),
@@ -126,6 +132,7 @@ module aap_compute #(
     .tok_avail_i(tok_avail_i), .tok_take_o(tok_take_o), .tok_post_o(tok_post_o),
     .tab_re_o(tab_re), .tab_addr_o(tab_addr), .tab_rdata_i(tab_rdata),
     .act_re_o(act_re), .act_addr_o(act_addr), .wgt_re_o(wgt_re), .wgt_addr_o(wgt_addr),
+    .wgt_start_o(wgt_start), .wgt_base_o(wgt_base), .win_next_i(win_next), .wgt_over_i(wgt_over),
     .row_valid_o(row_valid), .row_first_o(row_first), .row_last_o(row_last), .row_max_o(row_max),
     .row_diag_o(row_diag), .row_index_o(row_index),
     .cfg_load_o(cfg_load), .cfg_first_o(cfg_first), .cfg_last_o(cfg_last), .cfg_max_o(cfg_max),
@@ -135,9 +142,9 @@ module aap_compute #(
     .cfg_add_hi_o(cfg_add_hi), .cfg_add_ma_o(cfg_add_ma), .cfg_add_mb_o(cfg_add_mb), .cfg_add_c_o(cfg_add_c),
     .swap_mul_i(swap_mul), .swap_bounds_i(swap_bounds), .swap_zp_i(swap_zp),
     .drain_err_i(drain_err), .drain_err_addr_i(drain_err_addr),
-    .busy_o(exec_busy), .parsed_o(exec_parsed),
+    .busy_o(exec_busy), .parsed_o(exec_parsed), .flying_o(flying_o),
     .err_valid_o(err_valid_o), .err_code_o(err_code_o), .err_addr_o(err_addr_o),
-    .issue_o(issue), .stall_load_o(stall_load), .stall_store_o(stall_store), .stall_requant_o(stall_requant)
+    .issue_o(row_issue), .stall_load_o(stall_load), .stall_store_o(stall_store), .stall_requant_o(row_held)
   );
 
   aap_buffers #(
@@ -153,15 +160,42 @@ module aap_compute #(
     .wgt_re_i(wgt_re), .wgt_addr_i(wgt_addr), .wgt_rdata_o(wgt_rdata)
   );
 
-  aap_array #(
-    .Select(Select), .Share(Share),
-    .Group(Group), .Lanes(Lanes), .Pes(Pes), .AccWidth(AccWidth), .MaxRowCycles(MaxRowCycles), .MulStyle(MulStyle)
-  ) u_array (
-    .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear_i),
-    .valid_i(row_valid), .first_i(row_first), .last_i(row_last), .max_i(row_max),
-    .diag_i(row_diag), .index_i(row_index),
-    .groups_i(act_rdata), .weights_i(wgt_rdata), .done_o(done), .busy_o(array_busy), .acc_o(acc)
-  );
+  if (Windowed) begin : gen_window
+    logic working, drain_wait;
+    aap_window_array #(
+      .Realign(Select - aap_isa_pkg::SELECT_WINDOW), .Group(Group), .Lanes(Lanes), .Pes(Pes), .Muls(Muls),
+      .AccWidth(AccWidth), .AxiDataWidth(AxiDataWidth), .WeightDepth(WeightDepth), .DrainCycles(DrainCycles),
+      .MulStyle(MulStyle)
+    ) u_array (
+      .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear_i),
+      .ld_wgt_i(ld_valid_i && ld_buf_i == 3'd2), .ld_addr_i(ld_addr_i), .ld_col_i(ld_col_i), .ld_data_i(ld_data_i),
+      .start_i(wgt_start), .base_i(wgt_base), .over_o(wgt_over),
+      .valid_i(row_valid), .first_i(row_first), .last_i(row_last), .max_i(row_max), .groups_i(act_rdata), .next_o(win_next),
+      .done_o(done), .busy_o(array_busy), .acc_o(acc),
+      .working_o(working), .imbalance_o(stall_imbalance), .drain_wait_o(drain_wait)
+    );
+    assign issue         = working;
+    assign stall_requant = drain_wait || (row_held && !row_valid);
+    logic unused_row;
+    assign unused_row = ^{row_issue, row_diag, row_index, wgt_rdata};
+  end else begin : gen_array
+    aap_array #(
+      .Select(Select), .Share(Share),
+      .Group(Group), .Lanes(Lanes), .Pes(Pes), .AccWidth(AccWidth), .MaxRowCycles(MaxRowCycles), .MulStyle(MulStyle)
+    ) u_array (
+      .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear_i),
+      .valid_i(row_valid), .first_i(row_first), .last_i(row_last), .max_i(row_max),
+      .diag_i(row_diag), .index_i(row_index),
+      .groups_i(act_rdata), .weights_i(wgt_rdata), .done_o(done), .busy_o(array_busy), .acc_o(acc)
+    );
+    assign issue           = row_issue;
+    assign stall_requant   = row_held;
+    assign stall_imbalance = 1'b0;
+    assign win_next        = 1'b0;
+    assign wgt_over        = 1'b0;
+    logic unused_window;
+    assign unused_window = ^{wgt_start, wgt_base};
+  end
 
   aap_drain #(
     .Pes(Pes), .Requantisers(Requantisers), .AccWidth(AccWidth), .MulWidth(MulWidth), .AddMulWidth(AddMulWidth), .AxiDataWidth(AxiDataWidth),
@@ -192,6 +226,7 @@ module aap_compute #(
   assign stall_load_o    = (PerfCounters != 0) && stall_load;
   assign stall_store_o   = (PerfCounters != 0) && stall_store;
   assign stall_requant_o = (PerfCounters != 0) && stall_requant;
+  assign stall_imbalance_o = (PerfCounters != 0) && stall_imbalance;
 endmodule
 
 `default_nettype wire

@@ -51,6 +51,7 @@ module aap_control #(
   input  wire logic                 stall_load_i,    // execute waits for a load token,
   input  wire logic                 stall_store_i,   // for a store token only
   input  wire logic                 stall_requant_i,
+  input  wire logic                 stall_imbalance_i,
   input  wire logic                 loading_i,       // a load has begun and not ended
   input  wire logic                 ld_weights_i,    // the write side of loads is at weights, tables or parameters
   output      logic [31:0]          cycles_o,
@@ -59,6 +60,7 @@ module aap_control #(
   output      logic [31:0]          stall_activations_o,
   output      logic [31:0]          stall_output_o,
   output      logic [31:0]          stall_requant_o,
+  output      logic [31:0]          stall_imbalance_o,
   output      logic [31:0]          stall_tokens_o,
   output      logic [31:0]          stall_empty_o
 );
@@ -144,7 +146,7 @@ module aap_control #(
   assign cycles_o = cycles_q;
 
   if (PerfCounters != 0) begin : gen_perf
-    logic [31:0] exec_q, weights_q, activations_q, output_q, requant_q, tokens_q, empty_q;
+    logic [31:0] exec_q, weights_q, activations_q, output_q, requant_q, imbalance_q, tokens_q, empty_q;
     always_ff @(posedge clk_i) begin : p_count
       if (!rst_ni || (clear_o && start_i)) begin
         exec_q        <= 32'd0;
@@ -152,10 +154,12 @@ module aap_control #(
         activations_q <= 32'd0;
         output_q      <= 32'd0;
         requant_q     <= 32'd0;
+        imbalance_q   <= 32'd0;
         tokens_q      <= 32'd0;
         empty_q       <= 32'd0;
       end else if (busy_o) begin
         if (issue_i)                           exec_q        <= exec_q + 1'b1;
+        else if (stall_imbalance_i)            imbalance_q   <= imbalance_q + 1'b1;
         else if (stall_load_i && !loading_i)   tokens_q      <= tokens_q + 1'b1;
         else if (stall_load_i && ld_weights_i) weights_q     <= weights_q + 1'b1;
         else if (stall_load_i)                 activations_q <= activations_q + 1'b1;
@@ -169,16 +173,19 @@ module aap_control #(
     assign stall_activations_o = activations_q;
     assign stall_output_o      = output_q;
     assign stall_requant_o     = requant_q;
+    assign stall_imbalance_o   = imbalance_q;
     assign stall_tokens_o      = tokens_q;
     assign stall_empty_o       = empty_q;
   end else begin : gen_no_perf
     logic unused_perf;
-    assign unused_perf         = &{issue_i, stall_load_i, stall_store_i, stall_requant_i, loading_i, ld_weights_i};
+    assign unused_perf         = &{issue_i, stall_load_i, stall_store_i, stall_requant_i, stall_imbalance_i, loading_i,
+                                   ld_weights_i};
     assign exec_cycles_o       = 32'd0;
     assign stall_weights_o     = 32'd0;
     assign stall_activations_o = 32'd0;
     assign stall_output_o      = 32'd0;
     assign stall_requant_o     = 32'd0;
+    assign stall_imbalance_o   = 32'd0;
     assign stall_tokens_o      = 32'd0;
     assign stall_empty_o       = 32'd0;
   end

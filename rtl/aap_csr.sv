@@ -63,6 +63,7 @@ module aap_csr #(
   input  wire logic [31:0]          stall_activations_i,
   input  wire logic [31:0]          stall_output_i,
   input  wire logic [31:0]          stall_requant_i,
+  input  wire logic [31:0]          stall_imbalance_i,
   input  wire logic [31:0]          stall_tokens_i,
   input  wire logic [31:0]          stall_empty_i
 );
@@ -219,7 +220,7 @@ module aap_csr #(
       aap_isa_pkg::REG_STALL_ACTIVATIONS: rdata = stall_activations_i;
       aap_isa_pkg::REG_STALL_OUTPUT:      rdata = stall_output_i;
       aap_isa_pkg::REG_STALL_REQUANT:     rdata = stall_requant_i;
-      aap_isa_pkg::REG_STALL_IMBALANCE:   rdata = 32'd0;
+      aap_isa_pkg::REG_STALL_IMBALANCE:   rdata = stall_imbalance_i;
       aap_isa_pkg::REG_STALL_TOKENS:      rdata = stall_tokens_i;
       aap_isa_pkg::REG_STALL_EMPTY:       rdata = stall_empty_i;
       default:                        rd_ok = 1'b0;

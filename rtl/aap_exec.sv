@@ -35,6 +35,7 @@ module aap_exec #(
   parameter  int ResidualFinishDelay = 31,  // with residual
   parameter  int MaxRowCycles  = 1,    // cycles from a row of a maximum to the next row
   parameter  int ResidualPasses = 1,   // times DrainCycles is what a pixel with residual takes in the drain
+  localparam bit Windowed      = (Select >= aap_isa_pkg::SELECT_WINDOW),
   localparam int IndexW        = $clog2(Group),
   localparam int ActW          = $clog2(ActDepth),
   localparam int WgtW          = $clog2(WeightDepth),
@@ -70,7 +71,13 @@ module aap_exec #(
   output      logic                      wgt_re_o,
   output      logic [WgtW-1:0]           wgt_addr_o,
 
-  // row into the array
+  // WINDOW: weights of an EXEC begin; the array has finished with its window; a PE's rows run out
+  output      logic                      wgt_start_o,
+  output      logic [WgtW:0]             wgt_base_o,
+  input  wire logic                      win_next_i,
+  input  wire logic                      wgt_over_i,
+
+  // row (WINDOW: window, held until win_next_i) into the array
   output      logic                      row_valid_o,
   output      logic                      row_first_o,
   output      logic                      row_last_o,
@@ -107,6 +114,7 @@ module aap_exec #(
   // status
   output      logic                      busy_o,       // a row or a pixel of this unit is on its way
   output      logic                      parsed_o,     // holds part of a descriptor
+  output      logic                      flying_o,     // WINDOW: windows have been issued and not used
   output      logic                      err_valid_o,
   output      logic [7:0]                err_code_o,
   output      logic [AddrWidth-1:0]      err_addr_o,
@@ -119,7 +127,8 @@ module aap_exec #(
   localparam int BeatW = $clog2(Beats);
   localparam int PixelDepth = (OutDepth > PsumDepth) ? OutDepth : PsumDepth;
   localparam int KeepW = $clog2(Group) + 1;
-  localparam int CountW = WgtW + 1;               // a step takes a row of weights at least
+  // A step takes a row of weights at least; WINDOW's PEs may have several steps in a row.
+  localparam int CountW = ((Windowed && TabW > WgtW) ? TabW : WgtW) + 1;
   localparam int PixW  = $clog2(PixelDepth) + 1;
   localparam int GapW  = $clog2(ResidualPasses * DrainCycles);
   localparam int TimeW = $clog2(((FinishDelay > ResidualFinishDelay) ? FinishDelay : ResidualFinishDelay) + 1);
@@ -146,12 +155,20 @@ module aap_exec #(
   logic             drain_busy_q;
   logic [TimeW-1:0] timer_q;
 
+  // The stages behind issue hold a row; WINDOW stops them together while the array keeps its window.
+  logic v1_q, v2_q, v3_q, hold, flying, leaving;  // leaving: windows of the EXEC before the descriptor's
+  assign hold     = Windowed && v3_q && !win_next_i;
+  assign flying   = Windowed && (v1_q || v2_q || v3_q);
+  assign leaving  = flying && (state_q != ST_RUN);
+  assign flying_o = flying;
+
   // ---- descriptor
   logic take, second_half, last_early, last_beat;
   assign second_half  = beat_q[BeatW-1];
   assign last_early   = (beat_q == BeatW'(Beats/2 - 1));
   assign last_beat    = &beat_q;
-  assign desc_ready_o = !fault_q && !halt_i && (second_half ? !drain_busy_q && !parsed_q : state_q == ST_PARSE && !parsed_q);
+  assign desc_ready_o = !fault_q && !halt_i && (second_half ? !drain_busy_q && !parsed_q && !leaving
+                                                            : state_q == ST_PARSE && !parsed_q && !(Windowed && v1_q));
   assign take         = desc_valid_i && desc_ready_o;
 
   logic [4:0]       keep_q;
@@ -232,14 +249,16 @@ module aap_exec #(
 
   // ---- checks and tokens
   logic keep_bad, mode_bad, length_bad, range_bad, parse_bad, missing_load, missing_store, start;
-  assign keep_bad      = (keep_q == '0) || (keep_q > 5'(Group));
+  assign keep_bad      = (keep_q == '0) || (keep_q > 5'(Windowed ? 1 : Group));
   assign mode_bad      = (Share == 1) && flags_q[4];
   assign length_bad    = (steps_q == '0 && !steps_over_q) || ((cols_q == '0 || rows_q == '0) && !pix_over_q);
   assign range_bad     = steps_over_q || pix_over_q || (par_over_q && flags_q[1]);
   assign parse_bad     = (state_q == ST_WAIT) && (keep_bad || mode_bad || length_bad || range_bad);
   assign missing_load  = wait_q[0] && !tok_avail_i[L2E];
   assign missing_store = wait_q[1] && !tok_avail_i[S2E];
-  assign start         = (state_q == ST_WAIT) && !parse_bad && !missing_load && !missing_store && !fault_q && !halt_i;
+  assign start         = (state_q == ST_WAIT) && !parse_bad && !missing_load && !missing_store && !fault_q && !halt_i && !flying;
+  assign wgt_start_o   = start;
+  assign wgt_base_o    = wgt_base_q;
   assign stall_load_o  = (state_q == ST_WAIT) && missing_load;
   assign stall_store_o = (state_q == ST_WAIT) && missing_store && !missing_load;
 
@@ -259,9 +278,9 @@ module aap_exec #(
   assign row_last  = k_last && (step_q == steps_q);
   assign col_end   = (col_q == cols_q);
   assign exec_end  = row_last && col_end && (row_q == rows_q);
-  assign held      = row_last && (gap_q != '0 || !parsed_q);
+  assign held      = row_last && ((gap_q != '0 && !Windowed) || !parsed_q);
   assign tab_bad   = run && !pause_q && k_first && (tab_q >= (TabW+1)'(TableDepth));
-  assign issue     = run && !held && !tab_bad && !pause_q;
+  assign issue     = run && !held && !tab_bad && !pause_q && !hold;
   assign issue_o   = issue;
   assign stall_requant_o = run && (held || pause_q);
   assign slow      = flags_q[3] && flags_q[1];  // residual, last
@@ -293,15 +312,18 @@ module aap_exec #(
   end
 
   // ---- T+1: addresses
-  logic                    v1_q, k_first1_q, first1_q, last1_q, col_end1_q;
+  logic                    k_first1_q, first1_q, last1_q, col_end1_q, end1_q;
   logic [ActW:0]           base_q, line_q;  // pixel, and first pixel of the output row; top bit: beyond
   logic [ActW:0]           base_from, base_step, base_sum, base_next;
   logic [Lanes*(ActW+1)-1:0] addr_q;
   always_ff @(posedge clk_i) begin : p_stage1
-    k_first1_q <= k_first;
-    first1_q   <= pix_first_q;
-    last1_q    <= row_last;
-    col_end1_q <= col_end;
+    if (!hold) begin
+      k_first1_q <= k_first;
+      first1_q   <= pix_first_q;
+      last1_q    <= row_last;
+      col_end1_q <= col_end;
+      end1_q     <= exec_end;
+    end
   end
   assign base_from = col_end1_q ? line_q : base_q;
   assign base_step = col_end1_q ? y_step_q : x_step_q;
@@ -312,7 +334,7 @@ module aap_exec #(
     if (`AAP_BEAT(ACT_BASE)) begin
       base_q <= {|(`AAP_FIELD(ACT_BASE) >> ActW), ActW'(`AAP_FIELD(ACT_BASE))};
       line_q <= {|(`AAP_FIELD(ACT_BASE) >> ActW), ActW'(`AAP_FIELD(ACT_BASE))};
-    end else if (v1_q && last1_q) begin
+    end else if (v1_q && last1_q && !hold) begin
       base_q <= base_next;
       if (col_end1_q) line_q <= base_next;
     end
@@ -322,7 +344,7 @@ module aap_exec #(
     assign offset = tab_rdata_i[StepW*l +: ActW+1];
     assign sum    = {1'b0, base_q[ActW-1:0]} + {1'b0, offset[ActW-1:0]};
     always_ff @(posedge clk_i) begin : p_addr
-      if (k_first1_q) begin
+      if (k_first1_q && !hold) begin
         addr_q[(ActW+1)*l +: ActW+1] <= {sum[ActW] | base_q[ActW] | offset[ActW], sum[ActW-1:0]};
       end
     end
@@ -330,7 +352,7 @@ module aap_exec #(
   end
 
   // ---- T+2: reads
-  logic             v2_q, k_first2_q, first2_q, last2_q, max2_q, diag2_q;
+  logic             k_first2_q, first2_q, last2_q, max2_q, diag2_q, end2_q;
   logic [WgtW:0]    wgt_q;
   logic [Lanes-1:0] lane_bad;
   logic             act_bad, wgt_bad, go2;
@@ -338,28 +360,34 @@ module aap_exec #(
     assign lane_bad[l] = (addr_q[(ActW+1)*l +: ActW+1] >= (ActW+1)'(ActDepth));
   end
   assign act_bad = v2_q && k_first2_q && (|lane_bad);
-  assign wgt_bad = v2_q && (wgt_q >= (WgtW+1)'(WeightDepth));
+  assign wgt_bad = Windowed ? wgt_over_i : v2_q && (wgt_q >= (WgtW+1)'(WeightDepth));
   assign go2     = v2_q && !act_bad && !wgt_bad && !fault_q;
   always_ff @(posedge clk_i) begin : p_stage2
-    k_first2_q <= k_first1_q;
-    first2_q   <= first1_q;
-    last2_q    <= last1_q;
-    max2_q     <= flags_q[2];
-    diag2_q    <= flags_q[4];
+    if (!hold) begin
+      k_first2_q <= k_first1_q;
+      first2_q   <= first1_q;
+      last2_q    <= last1_q;
+      max2_q     <= flags_q[2];
+      diag2_q    <= flags_q[4];
+      end2_q     <= end1_q;
+    end
     if (start) wgt_q <= wgt_base_q;
     else if (v2_q) wgt_q <= last2_q ? wgt_base_q : wgt_q + 1'b1;
   end
-  assign act_re_o   = go2 && k_first2_q;
+  assign act_re_o   = go2 && k_first2_q && !hold;
   assign wgt_re_o   = go2;
   assign wgt_addr_o = wgt_q[WgtW-1:0];
 
   // ---- T+3: row
-  logic v3_q, first3_q, last3_q, max3_q, diag3_q;
+  logic first3_q, last3_q, max3_q, diag3_q, end3_q;
   always_ff @(posedge clk_i) begin : p_stage3
-    first3_q <= first2_q;
-    last3_q  <= last2_q;
-    max3_q   <= max2_q;
-    diag3_q  <= diag2_q;
+    if (!hold) begin
+      first3_q <= first2_q;
+      last3_q  <= last2_q;
+      max3_q   <= max2_q;
+      diag3_q  <= diag2_q;
+      end3_q   <= end2_q;
+    end
   end
   assign row_valid_o = v3_q;
   assign row_first_o = first3_q;
@@ -385,7 +413,8 @@ module aap_exec #(
   // ---- control
   logic [1:0] pend_q;       // tokens that the EXEC in the drain will post: {E2S, E2L}
   logic       pend_res_q;
-  logic       read_done, finished;
+  logic       read_done, finished, leave;  // leave: the last row of an EXEC goes (WINDOW: its window has been used)
+  assign leave     = Windowed ? v3_q && win_next_i && end3_q : issue && exec_end;
   assign read_done = drain_busy_q && (timer_q == (pend_res_q ? TimeW'(ResidualFinishDelay - ResidualDelay) : TimeW'(FinishDelay - ReadDelay)));
   assign finished  = drain_busy_q && (timer_q == '0);
 
@@ -402,10 +431,16 @@ module aap_exec #(
       v2_q         <= 1'b0;
       v3_q         <= 1'b0;
     end else begin
-      v1_q    <= issue;
       pause_q <= (MaxRowCycles == 2) && issue && flags_q[2];
-      v2_q <= v1_q;
-      v3_q <= go2;
+      if (Windowed && (halt_i || fault_q)) begin
+        v1_q <= 1'b0;
+        v2_q <= 1'b0;
+        v3_q <= 1'b0;
+      end else if (!hold) begin
+        v1_q <= issue;
+        v2_q <= v1_q;
+        v3_q <= go2;
+      end
       if (err_valid_o) fault_q <= 1'b1;
 
       if (take) begin
@@ -418,20 +453,20 @@ module aap_exec #(
       if (finished) drain_busy_q <= 1'b0;
       if (issue && row_last) gap_q <= slow ? GapW'(ResidualPasses * DrainCycles - 1) : GapW'(DrainCycles - 1);
       if (issue && exec_end) begin
-        state_q      <= ST_PARSE;
-        parsed_q     <= 1'b0;
-        drain_busy_q <= 1'b1;
+        state_q  <= ST_PARSE;
+        parsed_q <= 1'b0;
       end
+      if (leave) drain_busy_q <= 1'b1;
     end
   end
 
   always_ff @(posedge clk_i) begin : p_timer
+    // a window is used three cycles after its issue at least
+    if (leave) timer_q <= (slow && !Windowed) ? TimeW'(ResidualFinishDelay - 1) : TimeW'(FinishDelay - (Windowed ? 4 : 1));
+    else       timer_q <= timer_q - 1'b1;
     if (issue && exec_end) begin
-      timer_q    <= slow ? TimeW'(ResidualFinishDelay - 1) : TimeW'(FinishDelay - 1);
       pend_q     <= post_q;
       pend_res_q <= (ResidualPasses == 1) ? flags_q[3] : slow;
-    end else begin
-      timer_q <= timer_q - 1'b1;
     end
   end
 
@@ -476,6 +511,11 @@ module aap_exec #(
     else if (steps_over_q) err_addr_o = AddrWidth'(WeightDepth);
     else if (pix_over_q)   err_addr_o = AddrWidth'(PixelDepth);
     else                   err_addr_o = AddrWidth'(ParamDepth);
+  end
+
+  if (!Windowed) begin : gen_no_window
+    logic unused_window;
+    assign unused_window = ^{win_next_i, wgt_over_i, end3_q};
   end
 
   `AAP_ASSERT(drain_empty_at_load, !cfg_load_o || !drain_busy_q)

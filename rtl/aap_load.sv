@@ -16,6 +16,7 @@ module aap_load #(
   parameter  int Share         = 1,
   parameter  int Group         = 16,
   parameter  int Lanes         = 4,
+  parameter  int Muls          = Lanes,
   parameter  int Pes           = 32,
   parameter  int Requantisers  = 8,
   parameter  int AxiDataWidth  = 128,
@@ -75,7 +76,7 @@ module aap_load #(
   output      logic [15:0]                err_entry_o    // of LOAD_RANGE; other errors are of the descriptor at hand
 );
   localparam int BlockBeats = BlockBytes / BeatBytes;
-  localparam int RowBits    = aap_isa_pkg::row_bits(Select, Share, Group, Lanes, Pes);
+  localparam int RowBits    = aap_isa_pkg::row_bits(Select, Share, Group, Lanes, Pes, Muls);
   localparam int RowBeats   = (RowBits + AxiDataWidth - 1) / AxiDataWidth;
   localparam int TableBeats = (2 * Lanes + BeatBytes - 1) / BeatBytes;
   localparam int ParamBeats = (8 * Requantisers + BeatBytes - 1) / BeatBytes;

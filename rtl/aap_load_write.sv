@@ -233,12 +233,17 @@ module aap_load_write #(
       left_q       <= act ? `AAP_FIELD(LEFT_FILL) : 8'd0;
       right_q      <= act ? `AAP_FIELD(RIGHT_FILL) : 8'd0;
       pad_q        <= `AAP_FIELD(PAD_VALUE);
-      mask_first_q <= Superbanks'(`AAP_FIELD(BANK_MASK));
+      mask_first_q[((Superbanks > 8) ? 8 : Superbanks)-1:0] <= ((Superbanks > 8) ? 8 : Superbanks)'(`AAP_FIELD(BANK_MASK));
     end
     if (`AAP_BEAT(PLANE_STEP)) begin
       step_q     <= act ? CountWidth'(`AAP_FIELD(PLANE_STEP)) : '0;
       step_big_q <= act && `AAP_FIELD(PLANE_STEP) > 16'(1 << (CountWidth - 1));  // no wrap-around
       wrap_q     <= WrapWidth'(`AAP_FIELD(WRAP));
+    end
+  end
+  if (Superbanks > 8) begin : gen_mask_high
+    always_ff @(posedge clk_i) begin : p_mask_high
+      if (`AAP_BEAT(BANK_MASK_HIGH)) mask_first_q[Superbanks-1:8] <= (Superbanks-8)'(`AAP_FIELD(BANK_MASK_HIGH));
     end
   end
   assign big = dst_big_q || fills_big_q || step_big_q;

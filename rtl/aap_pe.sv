@@ -10,7 +10,7 @@
 `default_nettype none
 
 module aap_pe #(
-  parameter  int Lanes      = 4,   // products added per cycle: 1, 2, 4, 8
+  parameter  int Lanes      = 4,   // products added per cycle: 1, 2, 4, 8, 16
   parameter  int AccWidth   = 32,  // bits of the accumulator, >= 16 + log2 Lanes
   localparam int TreeW      = 16 + $clog2(Lanes)
 ) (
@@ -21,8 +21,8 @@ module aap_pe #(
   input  wire logic                max_i,
   output      logic [AccWidth-1:0] acc_o
 );
-  if (Lanes != 1 && Lanes != 2 && Lanes != 4 && Lanes != 8) begin : gen_illegal_lanes
-    ERROR_aap_pe_Lanes_must_be_1_2_4_or_8 u_error ();
+  if (Lanes != 1 && Lanes != 2 && Lanes != 4 && Lanes != 8 && Lanes != 16) begin : gen_illegal_lanes
+    ERROR_aap_pe_Lanes_must_be_1_2_4_8_or_16 u_error ();
   end
   if (AccWidth < TreeW) begin : gen_illegal_acc_width
     ERROR_aap_pe_AccWidth_below_product_width u_error ();
@@ -38,8 +38,8 @@ module aap_pe #(
       sum_q <= 17'($signed(products_i[15:0])) + 17'($signed(products_i[31:16]));
     end
     assign tree = sum_q;
-  end else if (Lanes == 4 || Lanes == 8) begin : gen_tree4
-    // Four products a register; eight lanes add the two halves in a second stage.
+  end else begin : gen_tree4
+    // Four products a register; eight and sixteen lanes add two or four of those in a second stage.
     for (genvar h = 0; h < Lanes / 4; h++) begin : gen_half
       logic signed [17:0] sum_q;
       always_ff @(posedge clk_i) begin : p_tree
@@ -49,6 +49,12 @@ module aap_pe #(
     end
     if (Lanes == 4) begin : gen_one
       assign tree = gen_half[0].sum_q;
+    end else if (Lanes == 16) begin : gen_four
+      logic signed [19:0] sum_q;
+      always_ff @(posedge clk_i) begin : p_tree
+        sum_q <= (20'(gen_half[0].sum_q) + 20'(gen_half[1].sum_q)) + (20'(gen_half[2].sum_q) + 20'(gen_half[3].sum_q));
+      end
+      assign tree = sum_q;
     end else begin : gen_two
       logic signed [18:0] sum_q;
       always_ff @(posedge clk_i) begin : p_tree

@@ -11,7 +11,7 @@
 `default_nettype none
 
 module aap_selector #(
-  parameter  int Group   = 16,  // activations of a group: 4, 8, 16
+  parameter  int Group   = 16,  // activations to choose from: a power of two, 4 to 256
   parameter  int Share   = 1,   // PEs of this selector, a power of two
   parameter  int First   = 0,   // number of the first of them, mod Group
   parameter  int MulStyle = 0,  // 1: iCE40 cells
@@ -25,8 +25,8 @@ module aap_selector #(
   input  wire logic [IndexW-1:0]    index_i,
   output      logic [8*Outputs-1:0] act_o      // one cycle later; PE m takes output m mod Outputs
 );
-  if (Group != 4 && Group != 8 && Group != 16) begin : gen_illegal_group
-    ERROR_aap_selector_Group_must_be_4_8_or_16 u_error ();
+  if (Group < 4 || Group > 256 || (Group & (Group - 1)) != 0) begin : gen_illegal_group
+    ERROR_aap_selector_Group_must_be_a_power_of_two_4_to_256 u_error ();
   end
   if (Share < 1 || (Share & (Share - 1)) != 0 || First + Outputs > Group) begin : gen_illegal_share
     ERROR_aap_selector_Share_must_be_a_power_of_two_and_First_its_multiple u_error ();

@@ -11,6 +11,7 @@ module aap_top #(
   parameter  int        Share         = 1,    // PEs per selector, a power of two; DENSE: Pes
   parameter  int        Group         = 16,   // channels per group: 4, 8, 16
   parameter  int        Lanes         = 4,    // 1, 2, 4, 8
+  parameter  int        Muls          = Lanes, // multipliers of a PE; other than Lanes with WINDOW only
   parameter  int        Pes           = 32,   // 16, 32, 64
   parameter  int        Requantisers  = 8,    // 1, 2, 4, 8, at most Pes / 4 and AxiDataWidth / 8
   parameter  int        AccWidth      = 32,   // bits, 20..32
@@ -97,7 +98,7 @@ module aap_top #(
   localparam int BeatWidth  = $clog2(512 / AxiDataWidth);
   localparam int SlotWidth  = $clog2(QueueDepth) + 2;
   // The longest requests, in beats, that pass the range checks
-  localparam int RowBits    = aap_isa_pkg::row_bits(Select, Share, Group, Lanes, Pes);
+  localparam int RowBits    = aap_isa_pkg::row_bits(Select, Share, Group, Lanes, Pes, Muls);
   localparam int RowBeats   = (RowBits + AxiDataWidth - 1) / AxiDataWidth;
   localparam int Depth1     = (ActDepth > ResidualDepth) ? ActDepth : ResidualDepth;
   localparam int Depth2     = (WeightDepth > TableDepth) ? WeightDepth : TableDepth;
@@ -113,20 +114,27 @@ module aap_top #(
   localparam int StoreWidth = $clog2(2 * OutDepth * (BlockBytes / BeatBytes));
   localparam int TimerWidth = (PerfCounters != 0) ? 32 : 20;  // WATCHDOG and DRAIN_LIMIT
 
-  if (Select != aap_isa_pkg::SELECT_GROUP && Select != aap_isa_pkg::SELECT_DENSE) begin : gen_illegal_select
-    ERROR_aap_top_Select_must_be_GROUP_or_DENSE u_error ();
+  localparam bit Windowed   = (Select >= aap_isa_pkg::SELECT_WINDOW);
+  if (Select < aap_isa_pkg::SELECT_GROUP || Select > aap_isa_pkg::SELECT_REALIGN) begin : gen_illegal_select
+    ERROR_aap_top_Select_must_be_GROUP_DENSE_WINDOW_or_REALIGN u_error ();
   end
   if (Share < 1 || Share > Pes || (Share & (Share - 1)) != 0) begin : gen_illegal_share
     ERROR_aap_top_Share_must_be_a_power_of_two_up_to_Pes u_error ();
   end
-  if (Select == aap_isa_pkg::SELECT_DENSE && Share != Pes) begin : gen_illegal_dense
-    ERROR_aap_top_Share_must_be_Pes_with_DENSE u_error ();
+  if ((Select == aap_isa_pkg::SELECT_DENSE && Share != Pes) || (Windowed && Share != 1)) begin : gen_illegal_select_share
+    ERROR_aap_top_Share_must_be_Pes_with_DENSE_and_1_with_WINDOW u_error ();
+  end
+  if (!Windowed && Muls != Lanes) begin : gen_illegal_muls
+    ERROR_aap_top_Muls_must_be_Lanes_without_WINDOW u_error ();
+  end
+  if (Windowed && (ResidualPasses != 1 || MaxRowCycles != 1)) begin : gen_illegal_window
+    ERROR_aap_top_ResidualPasses_and_MaxRowCycles_must_be_1_with_WINDOW u_error ();
   end
   if (Group != 4 && Group != 8 && Group != 16) begin : gen_illegal_group
     ERROR_aap_top_Group_must_be_4_8_or_16 u_error ();
   end
-  if (Lanes != 1 && Lanes != 2 && Lanes != 4 && Lanes != 8) begin : gen_illegal_lanes
-    ERROR_aap_top_Lanes_must_be_1_2_4_or_8 u_error ();
+  if (Lanes != 1 && Lanes != 2 && Lanes != 4 && Lanes != 8 && !(Windowed && Lanes == 16)) begin : gen_illegal_lanes
+    ERROR_aap_top_Lanes_must_be_1_2_4_or_8_with_WINDOW_also_16 u_error ();
   end
   if (Pes != 16 && Pes != 32 && Pes != 64) begin : gen_illegal_pes
     ERROR_aap_top_Pes_must_be_16_32_or_64 u_error ();
@@ -161,7 +169,8 @@ module aap_top #(
   logic [TimerWidth-1:0]   watchdog, drain_limit;
   logic [31:0]             cycles, exec_cycles, count_weights, count_activations, count_output, count_requant, count_tokens,
                            count_empty;
-  logic                    issue, stall_load, stall_store, stall_requant;
+  logic [31:0]             count_imbalance;
+  logic                    issue, stall_load, stall_store, stall_requant, stall_imbalance;
 
   // fetch and queues
   logic                    fetch_req_valid, fetch_req_ready, fetch_rvalid, commit, full, end_seen;
@@ -202,7 +211,7 @@ module aap_top #(
   logic [8*Requantisers-1:0] out_rdata;
   logic                      store_idle, store_quiet;
 
-  logic                      exec_idle, read_idle, read_drained, read_moved, write_idle, write_drained, write_moved;
+  logic                      exec_idle, exec_flying, read_idle, read_drained, read_moved, write_idle, write_drained, write_moved;
 
   // errors
   logic                       fetch_err, load_err, exec_err, store_err, read_err, write_err, err_valid;
@@ -227,7 +236,7 @@ module aap_top #(
     .window_limit_o(window_limit), .watchdog_o(watchdog), .drain_limit_o(drain_limit),
     .cycles_i(cycles), .exec_cycles_i(exec_cycles), .stall_weights_i(count_weights),
     .stall_activations_i(count_activations), .stall_output_i(count_output), .stall_requant_i(count_requant),
-    .stall_tokens_i(count_tokens), .stall_empty_i(count_empty)
+    .stall_imbalance_i(count_imbalance), .stall_tokens_i(count_tokens), .stall_empty_i(count_empty)
   );
 
   aap_control #(.AddrWidth(AddrWidth), .TimerWidth(TimerWidth), .PerfCounters(PerfCounters)) u_control (
@@ -237,16 +246,16 @@ module aap_top #(
     .fault_o(fault), .fault_code_o(fault_code), .fault_addr_o(fault_addr), .fault_desc_o(fault_desc),
     .end_i(end_seen), .empty_i(queues_empty),
     .idle_i(load_idle && exec_idle && store_idle && read_idle && write_idle),
-    .quiet_i(load_quiet && (exec_idle || stall_load || stall_store) && store_quiet && queues_quiet && read_idle && write_idle),
+    .quiet_i(load_quiet && (exec_idle || ((stall_load || stall_store) && !exec_flying)) && store_quiet && queues_quiet && read_idle && write_idle),
     .drained_i(read_drained && write_drained),
     .progress_i(desc_moved || read_moved || write_moved || ld_valid || issue),
     .tokens_left_i(|tok_avail), .err_valid_i(err_valid), .err_code_i(err_code), .err_addr_i(err_addr), .err_desc_i(err_desc),
     .overflow_i(overflow),
     .issue_i(issue), .stall_load_i(stall_load), .stall_store_i(stall_store), .stall_requant_i(stall_requant),
-    .loading_i(loading), .ld_weights_i(|ld_buf[2:1]),
+    .stall_imbalance_i(stall_imbalance), .loading_i(loading), .ld_weights_i(|ld_buf[2:1]),
     .cycles_o(cycles), .exec_cycles_o(exec_cycles), .stall_weights_o(count_weights),
     .stall_activations_o(count_activations), .stall_output_o(count_output), .stall_requant_o(count_requant),
-    .stall_tokens_o(count_tokens), .stall_empty_o(count_empty)
+    .stall_imbalance_o(count_imbalance), .stall_tokens_o(count_tokens), .stall_empty_o(count_empty)
   );
 
   // Simultaneous errors: the bus first, then in the order of the units. Units' errors are of an entry (LOAD_RANGE,
@@ -303,7 +312,7 @@ module aap_top #(
   );
 
   aap_load #(
-    .Select(Select), .Share(Share), .Group(Group), .Lanes(Lanes), .Pes(Pes), .Requantisers(Requantisers), .AxiDataWidth(AxiDataWidth),
+    .Select(Select), .Share(Share), .Group(Group), .Lanes(Lanes), .Muls(Muls), .Pes(Pes), .Requantisers(Requantisers), .AxiDataWidth(AxiDataWidth),
     .AddrWidth(AddrWidth), .ActDepth(ActDepth), .WeightDepth(WeightDepth), .TableDepth(TableDepth),
     .ParamDepth(ParamDepth), .ResidualDepth(ResidualDepth), .BeatsWidth(LoadWidth)
   ) u_load (
@@ -322,7 +331,7 @@ module aap_top #(
   // Deadlock detection needs its stall signals in any case.
   aap_compute #(
     .Select(Select), .Share(Share),
-    .Group(Group), .Lanes(Lanes), .Pes(Pes), .Requantisers(Requantisers), .AccWidth(AccWidth), .MulWidth(MulWidth),
+    .Group(Group), .Lanes(Lanes), .Muls(Muls), .Pes(Pes), .Requantisers(Requantisers), .AccWidth(AccWidth), .MulWidth(MulWidth),
     .AddMulWidth(AddMulWidth),
     .AxiDataWidth(AxiDataWidth), .AddrWidth(AddrWidth), .ActDepth(ActDepth), .WeightDepth(WeightDepth),
     .TableDepth(TableDepth), .ParamDepth(ParamDepth), .PsumDepth(PsumDepth), .OutDepth(OutDepth),
@@ -331,12 +340,13 @@ module aap_top #(
     .clk_i(clk_i), .rst_ni(rst_ni),
     .desc_valid_i(desc_valid[2]), .desc_ready_o(desc_ready[2]), .desc_data_i(desc_data), .desc_addr_i({AddrWidth{1'b0}}),
     .tok_avail_i(tok_avail), .tok_take_o(exec_take), .tok_post_o(exec_post),
-    .halt_i(halt), .clear_i(clear), .idle_o(exec_idle),
+    .halt_i(halt), .clear_i(clear), .idle_o(exec_idle), .flying_o(exec_flying),
     .err_valid_o(exec_err), .err_code_o(exec_code), .err_addr_o(exec_entry),
     .ld_valid_i(ld_valid), .ld_buf_i(ld_buf), .ld_addr_i(ld_addr), .ld_col_i(ld_col), .ld_mask_i(ld_mask),
     .ld_data_i(ld_data),
     .out_re_i(out_re), .out_raddr_i(out_raddr), .out_rdata_o(out_rdata),
-    .issue_o(issue), .stall_load_o(stall_load), .stall_store_o(stall_store), .stall_requant_o(stall_requant)
+    .issue_o(issue), .stall_load_o(stall_load), .stall_store_o(stall_store), .stall_requant_o(stall_requant),
+    .stall_imbalance_o(stall_imbalance)
   );
 
   aap_store #(

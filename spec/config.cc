@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <initializer_list>
 
 #include "model/error.h"
@@ -19,7 +20,13 @@ void visit(ConfigType& c, Visitor&& v) {
   v("select", c.select);
   v("share", c.share);
   v("group", c.group);
-  v("lanes", c.lanes);
+  if (c.windowed()) {
+    v("window", c.window);
+    v("window_multipliers", c.window_multipliers);
+    v("realign", c.realign);
+  } else {
+    v("lanes", c.lanes);
+  }
   v("pes", c.pes);
   v("requantisers", c.requantisers);
   v("accumulator_width", c.accumulator_width);
@@ -87,10 +94,20 @@ uint32_t Config::hash() const {
 
 void validate(const Config& c, const std::string& origin) {
   const Checker check{origin};
-  check.rule(c.select == "GROUP" || c.select == "DENSE",
-             fmt::format("key 'select' is {}, legal is GROUP, DENSE", c.select));
+  check.rule(c.select == "GROUP" || c.dense() || c.windowed(),
+             fmt::format("key 'select' is {}, legal is GROUP, DENSE, WINDOW", c.select));
   check.one_of("group", c.group, {4, 8, 16});
-  check.one_of("lanes", c.lanes, {1, 2, 4, 8});
+  if (c.windowed()) {
+    check.range("window", c.window, c.group, std::min(256, 16 * c.group));
+    check.power_of_two("window", c.window);
+    check.one_of("window_multipliers", c.window_multipliers, {1, 2, 4, 8, 16});
+    check.one_of("realign", c.realign, {0, 1});
+    check.one_of("share", c.share, {1});
+    check.one_of("residual_passes", c.residual_passes, {1});
+    check.one_of("max_row_cycles", c.max_row_cycles, {1});
+  } else {
+    check.one_of("lanes", c.lanes, {1, 2, 4, 8});
+  }
   check.one_of("pes", c.pes, {16, 32, 64});
   check.one_of("requantisers", c.requantisers, {1, 2, 4, 8});
   check.range("accumulator_width", c.accumulator_width, 20, 32);
@@ -137,8 +154,10 @@ void validate(const Config& c, const std::string& origin) {
              fmt::format("key 'requantisers' is {}, legal is at most axi_data_width / 8 = {}",
                          c.requantisers, c.beat_bytes()));
   check.rule(c.lanes % c.block_groups() == 0,
-             fmt::format("key 'lanes' is {}, legal are multiples of axi_data_width / 8 / group = {}",
-                         c.lanes, c.block_groups()));
+             fmt::format("key '{}' is {}, legal are multiples of {}{}",
+                         c.windowed() ? "window" : "lanes", c.windowed() ? c.window : c.lanes,
+                         c.windowed() ? "axi_data_width / 8 = " : "axi_data_width / 8 / group = ",
+                         c.windowed() ? c.block_bytes() : c.block_groups()));
   check.rule(c.pes % c.block_bytes() == 0,
              fmt::format("key 'pes' is {}, legal are multiples of {}", c.pes, c.block_bytes()));
   check.rule(c.max_row_cycles == 1 || c.share == 1,
@@ -155,6 +174,7 @@ Config parse_config(const std::string& text, const std::string& origin) {
   Config config;
   visit(config, [&](const char* key, auto& value) { map.take(key, value); });
   map.finish();
+  if (config.windowed() && config.group > 0) config.lanes = config.window / config.group;
   validate(config, origin);
   return config;
 }

@@ -11,10 +11,13 @@ namespace aap {
 
 struct Config {
   std::string name;
-  std::string select;  // "GROUP", "DENSE"
+  std::string select;  // "GROUP", "DENSE", "WINDOW"
   int share = 1;            // PEs per selector
   int group = 16;           // G
-  int lanes = 4;            // NG
+  int lanes = 4;            // NG; WINDOW: window / group
+  int window = 0;           // WINDOW only: W, activations of a window,
+  int window_multipliers = 0;  // T of a PE,
+  int realign = 0;          // and whether weights are packed without gaps
   int pes = 32;             // TM
   int requantisers = 8;     // NREQ
   int accumulator_width = 32;
@@ -43,16 +46,29 @@ struct Config {
   int index_width() const { return group == 4 ? 2 : group == 8 ? 3 : 4; }     // IW
   int drain_cycles() const { return pes / requantisers; }                     // DC
   int residual_drain_cycles() const { return residual_passes * drain_cycles(); }
-  int multipliers() const { return lanes * pes; }
   bool dense() const { return select == "DENSE"; }
+  bool windowed() const { return select == "WINDOW"; }
   bool has_diagonal() const { return share > 1; }
-  // A lane's weights of the PEs that share a selector, then their index (DENSE has none).
-  int element_bits() const { return 8 * share + (dense() ? 0 : index_width()); }
-  int elements() const { return lanes * pes / share; }  // e = pe / share * NG + lane
+  int muls() const { return windowed() ? window_multipliers : lanes; }  // of a PE
+  int multipliers() const { return muls() * pes; }
+  // Bits of a weight with its index (and, realigned, the mark that ends its window).
+  int window_element_bits() const { return 8 + window_index_width() + (realign != 0 ? 1 : 0); }
+  int window_index_width() const {
+    int bits = 0;
+    while (1 << bits < window) ++bits;
+    return bits;
+  }
+  // A lane's weights of the PEs that share a selector, then their index (DENSE has none). WINDOW:
+  // a PE's weights, then the marks that end a window and a pixel.
+  int element_bits() const {
+    if (windowed()) return muls() * window_element_bits() + (realign != 0 ? 1 : 2);
+    return 8 * share + (dense() ? 0 : index_width());
+  }
+  int elements() const { return windowed() ? pes : lanes * pes / share; }  // e = pe / share * NG + lane
   int row_bits() const { return elements() * element_bits(); }
+  int row_beats() const { return (row_bits() + axi_data_width - 1) / axi_data_width; }
   // Bits of a table entry's offset; DENSE keeps the lane's first index above it.
   int offset_bits() const { return dense() ? 16 - index_width() : 16; }
-  int row_beats() const { return (row_bits() + axi_data_width - 1) / axi_data_width; }
   int table_beats() const { return (2 * lanes + beat_bytes() - 1) / beat_bytes(); }
   int param_beats() const { return (8 * requantisers + beat_bytes() - 1) / beat_bytes(); }
 

@@ -14,6 +14,11 @@ void field_params(std::string& out, const std::string& prefix, const Field& f) {
                      upper(f.name), f.word * 32 + f.lo, prefix, upper(f.name), f.width);
 }
 
+std::string select_of(const Config& c) {
+  const char* name = c.dense() ? "DENSE" : !c.windowed() ? "GROUP" : c.realign != 0 ? "REALIGN" : "WINDOW";
+  return fmt::format("aap_isa_pkg::SELECT_{}", name);
+}
+
 }  // namespace
 
 std::string isa_package(const Isa& isa) {
@@ -56,11 +61,17 @@ std::string isa_package(const Isa& isa) {
   // selectors, and the bits of a weight row (docs/accelerator.md, "Entries in memory")
   localparam int SELECT_GROUP = 0;
   localparam int SELECT_DENSE = 1;
-  function automatic int element_bits(input int select, input int share, input int group);
-    element_bits = 8 * share + ((select == SELECT_DENSE) ? 0 : $clog2(group));
+  localparam int SELECT_WINDOW = 2;    // rows padded
+  localparam int SELECT_REALIGN = 3;   // WINDOW with a realigner
+  function automatic int element_bits(input int select, input int share, input int group, input int lanes, input int muls);
+    if (select == SELECT_REALIGN)     element_bits = muls * (9 + $clog2(group * lanes)) + 1;
+    else if (select == SELECT_WINDOW) element_bits = muls * (8 + $clog2(group * lanes)) + 2;
+    else if (select == SELECT_DENSE)  element_bits = 8 * share;
+    else                              element_bits = 8 * share + $clog2(group);
   endfunction
-  function automatic int row_bits(input int select, input int share, input int group, input int lanes, input int pes);
-    row_bits = lanes * (pes / share) * element_bits(select, share, group);
+  function automatic int row_bits(input int select, input int share, input int group, input int lanes, input int pes,
+                                  input int muls);
+    row_bits = ((select >= SELECT_WINDOW) ? pes : lanes * (pes / share)) * element_bits(select, share, group, lanes, muls);
   endfunction
 )";
   out += "endpackage\n/* verilator lint_on UNUSEDPARAM */\n\n`default_nettype wire\n";
@@ -123,7 +134,7 @@ module aap_{0} #(
   }
   out += fmt::format(R"();
   aap_top #(
-    .Select({}), .Share({}), .Group({}), .Lanes({}), .Pes({}), .Requantisers({}),
+    .Select({}), .Share({}), .Group({}), .Lanes({}), .Muls({}), .Pes({}), .Requantisers({}),
     .AccWidth({}), .MulWidth({}), .AddMulWidth({}), .ResidualPasses({}), .MaxRowCycles({}),
     .AxiDataWidth({}), .AddrWidth({}),
     .ActDepth({}), .WeightDepth({}), .TableDepth({}), .ParamDepth({}),
@@ -132,7 +143,7 @@ module aap_{0} #(
     .ConfigHash(32'h{:08x})
   ) u_top (
     .clk_i(clk_i), .rst_ni(rst_ni), .irq_o(irq_o),
-)", c.dense() ? "aap_isa_pkg::SELECT_DENSE" : "aap_isa_pkg::SELECT_GROUP", c.share, c.group, c.lanes, c.pes, c.requantisers, c.accumulator_width, c.multiplier_width,
+)", select_of(c), c.share, c.group, c.lanes, c.muls(), c.pes, c.requantisers, c.accumulator_width, c.multiplier_width,
                      c.add_multiplier_width, c.residual_passes, c.max_row_cycles,
                      c.axi_data_width, c.axi_addr_width, c.act_depth, c.weight_depth, c.table_depth,
                      c.param_depth, c.psum_depth, c.out_depth, c.residual_depth, c.queue_depth,

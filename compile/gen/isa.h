@@ -149,6 +149,7 @@ constexpr Field kRightFill{7, 8, 8};  // padding blocks after each row
 constexpr Field kPadValue{7, 16, 8};  // int8 value that padding reads
 constexpr Field kBankMask{7, 24, 8};  // superbanks that the first plane is written to
 constexpr Field kPlaneStep{8, 0, 16};  // bank words from wrap to wrap
+constexpr Field kBankMaskHigh{8, 24, 8};  // the same of superbanks 8 to 15
 constexpr Field kWrap{8, 16, 8};  // planes until the mask starts anew and dst advances by plane_step; the mask rotates left by one between planes
 }  // namespace load_act
 
@@ -168,6 +169,7 @@ constexpr Field kRightFill{7, 8, 8};  // padding blocks after each row
 constexpr Field kPadValue{7, 16, 8};  // int8 value that padding reads
 constexpr Field kBankMask{7, 24, 8};  // superbanks that the first plane is written to
 constexpr Field kPlaneStep{8, 0, 16};  // bank words from wrap to wrap
+constexpr Field kBankMaskHigh{8, 24, 8};  // the same of superbanks 8 to 15
 constexpr Field kWrap{8, 16, 8};  // planes until the mask starts anew and dst advances by plane_step; the mask rotates left by one between planes
 }  // namespace load_res
 

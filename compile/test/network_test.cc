@@ -48,10 +48,25 @@ std::vector<Config> configs() {
   dense.name = "dense";
   dense.select = "DENSE";
   dense.share = dense.pes;
+  Config window = odd4;  // 16 activations, 4 multipliers
+  window.name = "window";
+  window.select = "WINDOW";
+  window.lanes = 4;
+  window.window = 16;
+  window.window_multipliers = 4;
+  Config realigned = odd8;  // 64 activations
+  realigned.name = "realigned";
+  realigned.select = "WINDOW";
+  realigned.lanes = 8;
+  realigned.window = 64;
+  realigned.window_multipliers = 8;
+  realigned.realign = 1;
+  validate(window, "window");
+  validate(realigned, "realigned");
   validate(shared, "shared");
   validate(dense, "dense");
   return {load_config("configs/board.yaml"), load_config("configs/small.yaml"), odd4, odd8, shared,
-          dense};
+          dense, window, realigned};
 }
 
 // Compiles, replays and compares; returns the number of values compared.

@@ -101,6 +101,49 @@ void Replay::load2d(const isa::Descriptor& d, bool residual) {
   }
 }
 
+// The weights that are not 0 of every PE in every window; each PE's rows must end with the EXEC.
+Replay::Windows Replay::window_lists(const isa::Descriptor& d) const {
+  namespace f = isa::exec;
+  const int width = c_.window_element_bits(), muls = c_.muls();
+  Windows result(static_cast<size_t>(c_.pes));
+  for (int pe = 0; pe < c_.pes; ++pe) {
+    size_t row = d.get(f::kWgtBase);
+    int element = 0;
+    bool pixel_ended = false;
+    for (uint32_t s = 0; s < d.get(f::kSteps); ++s) {
+      auto& list = result[static_cast<size_t>(pe)].emplace_back();
+      require(!pixel_ended, "a PE's pixel ends before its windows");
+      for (bool ended = false; !ended;) {
+        require(row < wgt_.size() && !wgt_[row].empty(), "weight row never loaded");
+        const auto field = [&](int bit, int n) {
+          uint32_t v = 0;
+          for (int i = 0; i < n; ++i) {
+            const auto b = static_cast<size_t>(pe * c_.element_bits() + bit + i);
+            v |= static_cast<uint32_t>(wgt_[row][b / 8] >> b % 8 & 1) << i;
+          }
+          return v;
+        };
+        const int8_t weight = s8(field(element * width, 8));
+        if (weight != 0) list.emplace_back(field(element * width + 8, c_.window_index_width()), weight);
+        if (c_.realign != 0) {
+          ended = field((element + 1) * width - 1, 1) != 0;
+        } else {
+          ended = element + 1 == muls && field(muls * width, 1) != 0;
+        }
+        const bool last_window = ended && s + 1 == d.get(f::kSteps);
+        if (last_window) pixel_ended = field(c_.element_bits() - 1, 1) != 0;
+        if (++element == muls) {
+          element = 0;
+          ++row;
+        }
+      }
+      require(d.get(f::kMax) == 0 || list.size() <= 1, "two proposals in a window");
+    }
+    require(pixel_ended, "a PE's windows end before its pixel");
+  }
+  return result;
+}
+
 void Replay::exec(const isa::Descriptor& d) {
   namespace f = isa::exec;
   const uint32_t keep = d.get(f::kKeep), steps = d.get(f::kSteps);
@@ -108,7 +151,9 @@ void Replay::exec(const isa::Descriptor& d) {
   require(keep >= 1 && keep <= static_cast<uint32_t>(c_.group) && steps >= 1, "keep or steps");
   const uint32_t pixels = d.get(f::kRows) * d.get(f::kCols);
   require(pixels >= 1, "pixels");
-  require(d.get(f::kWgtBase) + keep * steps <= wgt_.size(), "weight rows");
+  require(c_.windowed() ? keep == 1 : d.get(f::kWgtBase) + keep * steps <= wgt_.size(),
+          "weight rows");
+  const auto windows = c_.windowed() ? window_lists(d) : Windows{};
   require(d.get(f::kTabBase) + steps <= tab_.size(), "table");
   require((first && last) || d.get(f::kPsumBase) + pixels <= static_cast<uint32_t>(c_.psum_depth),
           "psum");
@@ -122,6 +167,16 @@ void Replay::exec(const isa::Descriptor& d) {
     for (uint32_t s = 0; s < steps; ++s) {
       const auto& offsets = tab_[d.get(f::kTabBase) + s];
       require(!offsets.empty(), "table step never loaded");
+      for (size_t m = 0; c_.windowed() && m < tm; ++m) {
+        for (const auto& [index, weight] : windows[m][s]) {
+          const size_t lane = index / g;
+          const size_t word = base + static_cast<size_t>(offsets[2 * lane] | offsets[2 * lane + 1] << 8);
+          require(word < static_cast<size_t>(c_.act_depth), "activation word");
+          const int8_t a = s8(act_[(lane * static_cast<size_t>(c_.act_depth) + word) * g + index % g]);
+          acc[m] = max ? std::max<int64_t>(acc[m], a) : acc[m] + weight * a;
+        }
+      }
+      if (c_.windowed()) continue;
       for (uint32_t k = 0; k < keep; ++k) {
         const auto& row = wgt_[d.get(f::kWgtBase) + s * keep + k];
         require(!row.empty(), "weight row never loaded");

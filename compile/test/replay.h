@@ -115,6 +115,9 @@ class Replay {
   void execute(const isa::Descriptor& d);
   void load2d(const isa::Descriptor& d, bool residual);
   void load_linear(const isa::Descriptor& d, std::vector<std::vector<uint8_t>>& to, int beats);
+  // [pe][window] of (index in the window, weight)
+  using Windows = std::vector<std::vector<std::vector<std::pair<uint32_t, int>>>>;
+  Windows window_lists(const isa::Descriptor& d) const;
   void exec(const isa::Descriptor& d);
   void store(const isa::Descriptor& d);
 

@@ -103,6 +103,8 @@ package aap_isa_pkg;
   localparam int LOAD_ACT_BANK_MASK_W = 8;
   localparam int LOAD_ACT_PLANE_STEP_LSB = 256;
   localparam int LOAD_ACT_PLANE_STEP_W = 16;
+  localparam int LOAD_ACT_BANK_MASK_HIGH_LSB = 280;
+  localparam int LOAD_ACT_BANK_MASK_HIGH_W = 8;
   localparam int LOAD_ACT_WRAP_LSB = 272;
   localparam int LOAD_ACT_WRAP_W = 8;
   localparam int LOAD_RES_ADDR_LSB = 32;
@@ -133,6 +135,8 @@ package aap_isa_pkg;
   localparam int LOAD_RES_BANK_MASK_W = 8;
   localparam int LOAD_RES_PLANE_STEP_LSB = 256;
   localparam int LOAD_RES_PLANE_STEP_W = 16;
+  localparam int LOAD_RES_BANK_MASK_HIGH_LSB = 280;
+  localparam int LOAD_RES_BANK_MASK_HIGH_W = 8;
   localparam int LOAD_RES_WRAP_LSB = 272;
   localparam int LOAD_RES_WRAP_W = 8;
   localparam int LOAD_WGT_ADDR_LSB = 32;
@@ -254,11 +258,17 @@ package aap_isa_pkg;
   // selectors, and the bits of a weight row (docs/accelerator.md, "Entries in memory")
   localparam int SELECT_GROUP = 0;
   localparam int SELECT_DENSE = 1;
-  function automatic int element_bits(input int select, input int share, input int group);
-    element_bits = 8 * share + ((select == SELECT_DENSE) ? 0 : $clog2(group));
+  localparam int SELECT_WINDOW = 2;    // rows padded
+  localparam int SELECT_REALIGN = 3;   // WINDOW with a realigner
+  function automatic int element_bits(input int select, input int share, input int group, input int lanes, input int muls);
+    if (select == SELECT_REALIGN)     element_bits = muls * (9 + $clog2(group * lanes)) + 1;
+    else if (select == SELECT_WINDOW) element_bits = muls * (8 + $clog2(group * lanes)) + 2;
+    else if (select == SELECT_DENSE)  element_bits = 8 * share;
+    else                              element_bits = 8 * share + $clog2(group);
   endfunction
-  function automatic int row_bits(input int select, input int share, input int group, input int lanes, input int pes);
-    row_bits = lanes * (pes / share) * element_bits(select, share, group);
+  function automatic int row_bits(input int select, input int share, input int group, input int lanes, input int pes,
+                                  input int muls);
+    row_bits = ((select >= SELECT_WINDOW) ? pes : lanes * (pes / share)) * element_bits(select, share, group, lanes, muls);
   endfunction
 endpackage
 /* verilator lint_on UNUSEDPARAM */

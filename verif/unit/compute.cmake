@@ -48,6 +48,14 @@ aap_configured_test(unit_array_s2 TOP aap_array SOURCE array_test.cc PARAMS Shar
 aap_configured_test(unit_array_s16 TOP aap_array SOURCE array_test.cc PARAMS Share=16 Group=4 Lanes=1 Pes=32 AccWidth=24)
 aap_configured_test(unit_array_dense TOP aap_array SOURCE array_test.cc
   PARAMS Select=1 Share=16 Group=16 Lanes=2 Pes=16 AccWidth=32)
+aap_configured_test(unit_window TOP aap_window_array SOURCE window_array_test.cc
+  PARAMS Group=16 Lanes=1 Pes=4 Muls=4 AccWidth=32 AxiDataWidth=64 WeightDepth=64 DrainCycles=4 Realign=0)
+aap_configured_test(unit_window_realigned TOP aap_window_array SOURCE window_array_test.cc
+  PARAMS Group=8 Lanes=4 Pes=4 Muls=4 AccWidth=28 AxiDataWidth=128 WeightDepth=64 DrainCycles=8 Realign=1)
+aap_configured_test(unit_window_t1 TOP aap_window_array SOURCE window_array_test.cc
+  PARAMS Group=4 Lanes=2 Pes=2 Muls=1 AccWidth=24 AxiDataWidth=32 WeightDepth=128 DrainCycles=4 Realign=1)
+aap_configured_test(unit_window_t16 TOP aap_window_array SOURCE window_array_test.cc
+  PARAMS Group=16 Lanes=16 Pes=2 Muls=16 AccWidth=32 AxiDataWidth=128 WeightDepth=32 DrainCycles=4 Realign=1)
 aap_configured_test(unit_ram TOP aap_ram SOURCE ram_test.cc PARAMS Width=37 Depth=24)
 aap_configured_test(unit_ram_wide TOP aap_ram SOURCE ram_test.cc PARAMS Width=100 Depth=16)
 aap_configured_test(unit_exec TOP aap_exec SOURCE exec_test.cc
