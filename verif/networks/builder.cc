@@ -215,6 +215,17 @@ Int8Tensor NetworkBuilder::random_input() {
   return t;
 }
 
+QNetwork unconstrained(QNetwork network, uint32_t seed) {
+  std::minstd_rand random(seed);
+  for (QLayer& layer : network.layers) {
+    if (layer.keep == 0) continue;
+    auto& weights = layer.weights.data;
+    for (size_t i = weights.size() - 1; i > 0; --i) std::swap(weights[i], weights[random() % (i + 1)]);
+    layer.keep = layer.group_size = 0;
+  }
+  return network;
+}
+
 QNetwork narrow(QNetwork network, int multiplier_bits, int accumulator_bits, int add_bits) {
   const int64_t limit = int64_t{1} << (accumulator_bits - 1);
   for (QLayer& layer : network.layers) {

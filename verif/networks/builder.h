@@ -55,6 +55,10 @@ class NetworkBuilder {
   QNetwork network_;
 };
 
+// The network with as many weights, but anywhere in their layer: how many meet a fetch varies from output channel to output
+// channel and from fetch to fetch, as without pruning by groups.
+QNetwork unconstrained(QNetwork network, uint32_t seed);
+
 // The network for narrow hardware: multipliers cut to `multiplier_bits`, and weights and bias of a layer halved, all channels
 // alike, until no sum can leave `accumulator_bits`. A network that fits stays as it is.
 QNetwork narrow(QNetwork network, int multiplier_bits, int accumulator_bits, int add_bits);

@@ -13,11 +13,13 @@
 
 namespace aap::verif {
 
-// Empty when all is equal; otherwise what differs and how to repeat it.
+// Empty when all is equal; otherwise what differs and how to repeat it. free: weights anywhere in their layer.
 inline std::string check_network(const NamedNetwork& named, const Config& config, uint32_t seed,
-                                 const SessionOptions& base, bool dense = false) {
+                                 const SessionOptions& base, bool dense = false, bool free = false) {
   try {
-    const QNetwork network = narrow(named.build(seed), config.multiplier_width, config.accumulator_width, config.add_multiplier_width);
+    QNetwork built = named.build(seed);
+    if (free) built = unconstrained(std::move(built), seed);
+    const QNetwork network = narrow(std::move(built), config.multiplier_width, config.accumulator_width, config.add_multiplier_width);
     CompileOptions options;
     options.dense = dense;
     const Program program = compile(network, config, options);

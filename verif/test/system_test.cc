@@ -49,6 +49,17 @@ BOOST_AUTO_TEST_CASE(networks_are_bit_exact_with_random_stalls) {
 
 BOOST_AUTO_TEST_CASE(networks_are_bit_exact_when_dense) { run_all({}, true, false); }
 
+// What WINDOW is for; other selectors run such weights at the largest count of any group.
+BOOST_AUTO_TEST_CASE(networks_are_bit_exact_with_unconstrained_weights) {
+  const aap::Config c = config();
+  const auto& list = aap::verif::grid_networks();
+  for (size_t i = 0; i < (c.windowed() ? list.size() : 1); ++i) {
+    const std::string difference = aap::verif::check_network(list[i], c, seed(), {}, false, true);
+    BOOST_TEST(difference.empty(), difference << "; repeat with AAP_TEST_CONFIG=configs file of " << c.name << " AAP_TEST_SEED="
+                                              << seed() << " build/bin/test_system --run_test=*_unconstrained_*");
+  }
+}
+
 BOOST_AUTO_TEST_CASE(networks_are_bit_exact_with_a_slow_memory) {
   aap::verif::SessionOptions options;
   options.memory.cycles_per_beat = 3;
