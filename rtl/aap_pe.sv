@@ -38,7 +38,7 @@ module aap_pe #(
       sum_q <= 17'($signed(products_i[15:0])) + 17'($signed(products_i[31:16]));
     end
     assign tree = sum_q;
-  end else begin : gen_tree4
+  end else if (Lanes == 4 || Lanes == 8 || Lanes == 16) begin : gen_tree4
     // Four products a register; eight and sixteen lanes add two or four of those in a second stage.
     for (genvar h = 0; h < Lanes / 4; h++) begin : gen_half
       logic signed [17:0] sum_q;

@@ -35,6 +35,8 @@ Lanes 3
 Pes 20
 Share 3
 Select 1
+Select 4
+Muls 8
 Requantisers 16
 AxiDataWidth 48
 ResidualPasses 2
