@@ -319,6 +319,9 @@ std::string ProgramViolation::message() const {
 ProgramCheck check_program(const Program& program, const Config& config,
                            const std::map<std::string, int>& keep_of) {
   require_config(program, config);
+  if (config.windowed()) {
+    throw_input("program '{}': configuration {} has select WINDOW, whose programs are not checked", program.network, config.name);
+  }
   return ProgramReader(program, config, keep_of).run();
 }
 

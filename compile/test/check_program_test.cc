@@ -194,4 +194,6 @@ BOOST_AUTO_TEST_CASE(a_damaged_image_is_refused) {
     return std::string(e.what()).find("outside the image") != std::string::npos;
   });
   BOOST_CHECK_THROW(check_program(good, load_config("configs/small.yaml")), InputError);
+  const Config window = load_config("verif/grid/window_w16_t4_p16.yaml");
+  BOOST_CHECK_THROW(check_program(compile(network(16), window), window), InputError);
 }
