@@ -64,7 +64,7 @@ module aap_board #(
   output      logic           m_axi_rready
 );
   aap_top #(
-    .Select(aap_isa_pkg::SELECT_GROUP), .Share(1), .Group(16), .Lanes(4), .Pes(32), .Requantisers(8),
+    .Select(aap_isa_pkg::SELECT_GROUP), .Share(1), .Group(16), .Lanes(4), .Muls(4), .Pes(32), .Requantisers(8),
     .AccWidth(32), .MulWidth(24), .AddMulWidth(23), .ResidualPasses(1), .MaxRowCycles(1),
     .AxiDataWidth(128), .AddrWidth(32),
     .ActDepth(2048), .WeightDepth(512), .TableDepth(512), .ParamDepth(32),

@@ -65,12 +65,12 @@ module aap_board_dense #(
 );
   aap_top #(
     .Select(aap_isa_pkg::SELECT_DENSE), .Share(32), .Group(16), .Lanes(4), .Muls(4), .Pes(32), .Requantisers(8),
-    .AccWidth(32), .MulWidth(24), .ResidualPasses(1), .MaxRowCycles(1),
+    .AccWidth(32), .MulWidth(24), .AddMulWidth(23), .ResidualPasses(1), .MaxRowCycles(1),
     .AxiDataWidth(128), .AddrWidth(32),
     .ActDepth(2048), .WeightDepth(512), .TableDepth(512), .ParamDepth(32),
     .PsumDepth(256), .OutDepth(512), .ResidualDepth(512), .QueueDepth(4),
     .MaxBurst(64), .Outstanding(8), .PerfCounters(1), .MulStyle(MulStyle),
-    .ConfigHash(32'h9050ed19)
+    .ConfigHash(32'hfb3c73f3)
   ) u_top (
     .clk_i(clk_i), .rst_ni(rst_ni), .irq_o(irq_o),
     .s_axil_awaddr(s_axil_awaddr),

@@ -64,7 +64,7 @@ module aap_small #(
   output      logic           m_axi_rready
 );
   aap_top #(
-    .Select(aap_isa_pkg::SELECT_GROUP), .Share(1), .Group(8), .Lanes(1), .Pes(16), .Requantisers(1),
+    .Select(aap_isa_pkg::SELECT_GROUP), .Share(1), .Group(8), .Lanes(1), .Muls(1), .Pes(16), .Requantisers(1),
     .AccWidth(21), .MulWidth(8), .AddMulWidth(16), .ResidualPasses(3), .MaxRowCycles(2),
     .AxiDataWidth(32), .AddrWidth(19),
     .ActDepth(512), .WeightDepth(256), .TableDepth(256), .ParamDepth(64),
