@@ -22,7 +22,7 @@ struct Control : Clocked<DUT> {
     d.tokens_left_i = d.err_valid_i = d.overflow_i = d.err_desc_i = 0;
     d.err_code_i = 0;
     d.err_addr_i = 0;
-    d.issue_i = d.stall_load_i = d.stall_store_i = d.stall_requant_i = d.loading_i = d.ld_weights_i = 0;
+    d.issue_i = d.stall_load_i = d.stall_store_i = d.stall_requant_i = d.stall_imbalance_i = d.loading_i = d.ld_weights_i = 0;
     d.watchdog_i = 0;
     d.drain_limit_i = 50;
     edge();
@@ -192,21 +192,22 @@ BOOST_AUTO_TEST_CASE(every_cycle_is_counted_once) {
   Control c;
   auto& d = *c.dut;
   c.start();
-  uint32_t want[7] = {};
+  uint32_t want[8] = {};
   for (uint32_t i = 0; i < 500; ++i) {
-    // rows, weights, activations, tokens, output, requantiser, empty
-    const int kind = static_cast<int>(random.between(0, 6));
+    // rows, weights, activations, tokens, output, requantiser, empty, imbalance (which goes before waiting for tokens)
+    const int kind = static_cast<int>(random.between(0, 7));
     d.issue_i = kind == 0;
-    d.stall_load_i = kind >= 1 && kind <= 3;
+    d.stall_load_i = (kind >= 1 && kind <= 3) || (kind == 7 && random.one_in(2));
     d.loading_i = kind == 1 || kind == 2 || (kind != 3 && random.one_in(2));
     d.ld_weights_i = kind == 1 || (kind != 2 && random.one_in(2));
     d.stall_store_i = kind == 4;
     d.stall_requant_i = kind == 5;
+    d.stall_imbalance_i = kind == 7;
     ++want[kind];
     c.edge();
     const uint32_t have[] = {d.exec_cycles_o, d.stall_weights_o, d.stall_activations_o, d.stall_tokens_o,
-                             d.stall_output_o, d.stall_requant_o, d.stall_empty_o};
-    for (int k = 0; k < 7; ++k) BOOST_REQUIRE_EQUAL(have[k], want[k]);
+                             d.stall_output_o, d.stall_requant_o, d.stall_empty_o, d.stall_imbalance_o};
+    for (int k = 0; k < 8; ++k) BOOST_REQUIRE_EQUAL(have[k], want[k]);
     BOOST_REQUIRE_EQUAL(d.cycles_o, i + 1);
   }
 }
