@@ -60,6 +60,23 @@ BOOST_AUTO_TEST_CASE(shared_indices_are_counted_once) {
   refuses(deep, "'act_depth' is 8192, legal is 64..4096");
 }
 
+BOOST_AUTO_TEST_CASE(window_has_keys_of_its_own) {
+  const aap::Config c = aap::load_config("verif/grid/window_w256_t16_p16.yaml");
+  BOOST_TEST(c.lanes == 16);
+  BOOST_TEST(c.multipliers() == 256);
+  BOOST_TEST(c.row_bits() == 16 * (16 * (8 + 8 + 1) + 1));
+  BOOST_TEST(aap::parse_config(text_of(c), "x.yaml").hash() == c.hash());
+  const auto changed = [&](const std::string& key, const std::string& value) {
+    std::string text;
+    for (const auto& [k, v] : c.entries()) text += k + ": " + (k == key ? value : v) + "\n";
+    return text;
+  };
+  refuses(changed("window", "512"), "'window' is 512, legal is 16..256");
+  refuses(changed("window_multipliers", "3"), "'window_multipliers' is 3, legal is 1, 2, 4, 8, 16");
+  refuses(changed("residual_passes", "3"), "'residual_passes' is 3, legal is 1");
+  refuses(changed("share", "2"), "'share' is 2, legal is 1");
+}
+
 BOOST_AUTO_TEST_CASE(text_round_trip_keeps_the_hash) {
   BOOST_TEST(aap::parse_config(text_of(board()), "x.yaml").hash() == board().hash());
   BOOST_TEST(aap::parse_config(with("name", "other"), "x.yaml").hash() == board().hash());
