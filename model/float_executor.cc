@@ -28,15 +28,19 @@ std::string float_problem(const Graph& graph, const Node& node) {
   for (size_t i = 1; i < node.outputs.size(); ++i) {
     if (!node.outputs[i].empty()) return fmt::format("output {} is not supported", i);
   }
-  static const std::map<std::string, size_t> kNeeded = {{"Conv", 2},   {"BatchNormalization", 5},
-                                                        {"Add", 2},    {"Gemm", 2},
-                                                        {"MatMul", 2}, {"Reshape", 2}};
-  auto needed = kNeeded.find(node.op);
-  const size_t least = needed == kNeeded.end() ? 1 : needed->second;
+  // Inputs that must be there and that may; all others have one.
+  static const std::map<std::string, std::pair<size_t, size_t>> kCounts = {
+      {"Conv", {2, 3}}, {"BatchNormalization", {5, 5}}, {"Add", {2, 2}},     {"Gemm", {2, 3}},
+      {"Clip", {1, 3}}, {"MatMul", {2, 2}},             {"Reshape", {2, 2}}, {"Concat", {1, SIZE_MAX}}};
+  const auto found = kCounts.find(node.op);
+  const auto [least, most] = found == kCounts.end() ? std::pair<size_t, size_t>{1, 1} : found->second;
   for (size_t i = 0; i < least; ++i) {
     if (i >= node.inputs.size() || node.inputs[i].empty()) {
       return fmt::format("input {} is missing", i);
     }
+  }
+  if (node.inputs.size() > most) {
+    return fmt::format("has {} inputs, legal is at most {}", node.inputs.size(), most);
   }
   // Inputs beyond the data must be constants.
   const size_t data = node.op == "Add" ? 2 : node.op == "Concat" ? node.inputs.size() : 1;

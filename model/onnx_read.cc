@@ -161,6 +161,7 @@ Node read_node(const onnx::NodeProto& proto, int index, const std::string& file)
   const std::string where = fmt::format(
       "{}: node '{}' ({})", file, node.name.empty() ? std::to_string(index) : node.name, node.op);
   node.inputs.assign(proto.input().begin(), proto.input().end());
+  while (!node.inputs.empty() && node.inputs.back().empty()) node.inputs.pop_back();  // optional, left out
   node.outputs.assign(proto.output().begin(), proto.output().end());
   for (const auto& attribute : proto.attribute()) {
     check_name(attribute.name(), where);

@@ -56,6 +56,18 @@ Shape channels_to_back(const Node& node, const Shape& s) {
   return {s[0], s[2], s[3], s[1]};
 }
 
+// Scale, bias, mean and variance are one value per channel.
+Shape batch_norm(const Node& node, const Inputs& in) {
+  const Shape& x = in[0];
+  if (x.size() < 2) fail(node, fmt::format("input has rank {}, legal is 2 or more", x.size()));
+  for (size_t i = 1; i < 5; ++i) {
+    if (in[i] != Shape{x[1]}) {
+      fail(node, fmt::format("input '{}' is [{}], legal is [{}]", node.inputs[i], fmt::join(in[i], ", "), x[1]));
+    }
+  }
+  return x;
+}
+
 Shape conv(const Node& node, const Shape& in, const Shape& w) {
   const Shape x = channels_to_front(node, in);
   const Window2d window = conv_window(node, x, w);
@@ -230,7 +242,7 @@ using Rule = std::function<Shape(const Node&, const Inputs&)>;
 
 const std::map<std::string, Rule>& rules() {
   static const std::map<std::string, Rule> kRules = {
-      {"BatchNormalization", same},
+      {"BatchNormalization", batch_norm},
       {"Relu", same},
       {"Clip", same},
       {"Identity", same},

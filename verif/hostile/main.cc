@@ -117,7 +117,7 @@ uint64_t run(const Format& format, const Arguments& a) {
     Random random(a.seed);
     for (uint64_t i = 0; i < a.count; ++i) {
       // Three in four are systematic; the number of the others starts behind them.
-      items.push_back(i % 4 == 3 ? mutants.systematic() + i : random() % mutants.systematic());
+      items.push_back(i % 4 == 3 ? mutants.systematic() + i : mutants.choose(random));
     }
   }
   const PoolResult r = run_pool(items, a.jobs, {}, [&](uint64_t item, bool& accepted) {

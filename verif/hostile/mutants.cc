@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "model/error.h"
 #include "verif/hostile/mutate.h"
 #include "verif/hostile/seeds.h"
 
@@ -10,7 +11,8 @@ const std::vector<Format>& formats() {
     f.push_back({"onnx", ".onnx", onnx_seeds(), {{"field", mutate_onnx}, {"bytes", mutate_bytes}}});
     f.push_back({"config", ".yaml", config_seeds(), {{"yaml", mutate_yaml}, {"bytes", mutate_bytes}}});
     f.push_back({"recipe", ".yaml", recipe_seeds(), {{"yaml", mutate_yaml}, {"bytes", mutate_bytes}}});
-    f.push_back({"program", ".aap", program_seeds(), {{"field", mutate_program}, {"bytes", mutate_bytes}}});
+    f.push_back({"program", ".aap", program_seeds(), {{"header", mutate_program_header}, {"metadata", mutate_program_metadata},
+                 {"image", mutate_program_image}, {"bytes", mutate_bytes}}});
     f.push_back({"images", ".idx", image_seeds(), {{"header", mutate_header}, {"bytes", mutate_bytes}}});
     f.push_back({"npy", ".npy", npy_seeds(), {{"fields", mutate_npy}, {"header", mutate_header}, {"bytes", mutate_bytes}}});
     f.push_back({"cifar", ".bin", cifar_seeds(), {{"records", mutate_records}, {"bytes", mutate_bytes}}});
@@ -25,10 +27,18 @@ Mutants::Mutants(const Format& format, uint32_t seed) : format_(format), seed_(s
       Pick pick;
       std::string bytes = format.seeds[s].second;
       format.mutators[m].second(bytes, pick);
+      if (pick.offered() == 0) throw_input("hostile: {} '{}' has nothing for mutator '{}'", format.name, format.seeds[s].first, format.mutators[m].first);
       parts_.push_back({s, m, pick.offered()});
       total_ += pick.offered();
     }
   }
+}
+
+uint64_t Mutants::choose(Random& random) const {
+  const size_t chosen = random() % parts_.size();
+  uint64_t first = 0;
+  for (size_t p = 0; p < chosen; ++p) first += parts_[p].count;
+  return first + random() % parts_[chosen].count;
 }
 
 Mutant Mutants::make(uint64_t n) const {

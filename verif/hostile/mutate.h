@@ -23,7 +23,9 @@ void mutate_onnx(std::string& bytes, Pick& pick);
 void mutate_yaml(std::string& bytes, Pick& pick);
 // Program file: header words, every node of the metadata, every word of every descriptor. The check
 // sums and check words are right again afterwards, but for the mutants that are about them.
-void mutate_program(std::string& bytes, Pick& pick);
+void mutate_program_header(std::string& bytes, Pick& pick);
+void mutate_program_metadata(std::string& bytes, Pick& pick);
+void mutate_program_image(std::string& bytes, Pick& pick);
 // A program file of an earlier format version or configuration hash as one of these, for the corpus: header
 // alone, check sums right where they were. What is no program file stays as it is.
 std::string updated_program(std::string bytes, uint32_t version, uint32_t config_hash);
@@ -57,6 +59,9 @@ class Mutants {
  public:
   Mutants(const Format& format, uint32_t seed);
   uint64_t systematic() const { return total_; }
+  // The number of a systematic mutant, every seed and mutator as likely as the others: headers are
+  // small, but most of what breaks readers is in them.
+  uint64_t choose(Random& random) const;
   // Mutant n; from systematic() on, the n-th random one of this seed.
   Mutant make(uint64_t n) const;
   const Format& format() const { return format_; }

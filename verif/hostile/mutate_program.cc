@@ -209,13 +209,27 @@ std::string updated_program(std::string bytes, uint32_t version, uint32_t config
   return bytes;
 }
 
-void mutate_program(std::string& bytes, Pick& pick) {
+namespace {
+
+struct Parts {
+  std::string meta, image;
+};
+
+// False where an earlier change broke the file.
+bool take_apart(const std::string& bytes, Parts& parts) {
+  if (bytes.size() < kHeader + 4) return false;
+  const size_t m = get32(bytes, 12), n = get32(bytes, 16);
+  if (kHeader + m + n + 4 != bytes.size()) return false;
+  parts = {bytes.substr(kHeader, m), bytes.substr(kHeader + m, n)};
+  return parts.meta.size() <= 30000 && json::accept(parts.meta);  // nor is one nested by an earlier change walked
+}
+
+}  // namespace
+
+void mutate_program_header(std::string& bytes, Pick& pick) {
   const std::string old = bytes;
-  if (old.size() < kHeader + 4) return;
-  const size_t m = get32(old, 12), n = get32(old, 16);
-  if (kHeader + m + n + 4 != old.size()) return;  // an earlier change broke it
-  const std::string meta = old.substr(kHeader, m), image = old.substr(kHeader + m, n);
-  if (meta.size() > 30000 || !json::accept(meta)) return;  // nor is one nested by an earlier change walked
+  Parts parts;
+  if (!take_apart(old, parts)) return;
   for (size_t word = 0; word < 8; ++word) {
     for (uint32_t v : nasty_words()) {
       for (bool seal : {false, true}) {
@@ -226,20 +240,34 @@ void mutate_program(std::string& bytes, Pick& pick) {
       }
     }
   }
-  for (size_t size : {size_t{0}, size_t{1}, size_t{63}, image.size() / 2, image.size() + 64}) {
+  for (size_t size : {size_t{0}, size_t{1}, size_t{63}, parts.image.size() / 2, parts.image.size() + 64}) {
     if (!pick.hit()) continue;
     pick.what = fmt::format("image of {} bytes", size);
-    std::string changed = image;
+    std::string changed = parts.image;
     changed.resize(size);
-    bytes = assembled(old, meta, changed);
+    bytes = assembled(old, parts.meta, changed);
   }
-  if (!pick.done()) {
-    try {
-      mutate_metadata(old, meta, image, bytes, pick);
-      if (!pick.done()) mutate_image(old, meta, image, bytes, pick);
-    } catch (const json::exception&) {
-      return;  // an earlier change broke it
-    }
+}
+
+void mutate_program_metadata(std::string& bytes, Pick& pick) {
+  const std::string old = bytes;
+  Parts parts;
+  if (!take_apart(old, parts)) return;
+  try {
+    mutate_metadata(old, parts.meta, parts.image, bytes, pick);
+  } catch (const json::exception&) {
+    return;  // an earlier change broke it
+  }
+}
+
+void mutate_program_image(std::string& bytes, Pick& pick) {
+  const std::string old = bytes;
+  Parts parts;
+  if (!take_apart(old, parts)) return;
+  try {
+    mutate_image(old, parts.meta, parts.image, bytes, pick);
+  } catch (const json::exception&) {
+    return;  // an earlier change broke it
   }
 }
 
