@@ -39,6 +39,7 @@ const std::map<std::string, std::string>& commands() {
       {"config", "compile " + kValid + "qlinear.onnx --config {} -o {out}"},
       {"dump", "dump {}"},
       {"run", "run {} --engine model --network " + kValid + "qlinear.onnx --config configs/board.yaml"},
+      {"float", "run {} --engine float --data " + kValid + "two_images.idx --labels " + kValid + "two_labels.idx"},
       {"images", "run " + kValid + "float.onnx --engine float --data {} --labels " + kValid + "two_labels.idx"},
       {"labels", "run " + kValid + "float.onnx --engine float --data " + kValid + "two_images.idx --labels {}"},
       {"npy", "run " + kValid + "float.onnx --engine float --data {} --labels " + kValid + "two_labels.npy"},
@@ -123,7 +124,7 @@ BOOST_AUTO_TEST_CASE(the_list_and_the_folder_agree) {
 BOOST_AUTO_TEST_CASE(valid_files_are_taken) {
   const std::string out = fs::temp_directory_path() / ("aap_corpus_out_" + std::to_string(getpid()));
   const std::map<std::string, std::string> files = {
-      {"compile", "qlinear.onnx"}, {"fit", "qlinear.onnx"}, {"prune", "float.onnx"}, {"images", "two_images.idx"},
+      {"compile", "qlinear.onnx"}, {"fit", "qlinear.onnx"}, {"prune", "float.onnx"}, {"float", "float.onnx"}, {"images", "two_images.idx"},
       {"labels", "two_labels.idx"}, {"npy", "two_inputs.npy"}, {"npy_labels", "two_labels.npy"},
       {"npy_expected", "two_outputs.npy"}, {"cifar", "two_cifar.bin"}, {"recipe", "recipe.yaml"}};
   for (const auto& [name, command] : commands()) {
