@@ -6,18 +6,18 @@
 namespace aap::cyclemodel {
 namespace {
 
-uint64_t size_of(int value) { return static_cast<uint64_t>(value); }
+uint64_t count_of(int value) { return static_cast<uint64_t>(value); }
 
 }  // namespace
 
 WindowRows::WindowRows(const Config& config)
     : realign_(config.realign != 0),
-      muls_(size_of(config.muls())),
-      pes_(size_of(config.pes)),
-      depth_(size_of(config.weight_depth)),
-      element_bits_(size_of(config.element_bits())),
-      weight_bits_(size_of(config.window_element_bits())),
-      index_bits_(size_of(config.window_index_width())),
+      muls_(count_of(config.muls())),
+      pes_(count_of(config.pes)),
+      depth_(count_of(config.weight_depth)),
+      element_bits_(count_of(config.element_bits())),
+      weight_bits_(count_of(config.window_element_bits())),
+      index_bits_(count_of(config.window_index_width())),
       elements_(depth_ * pes_ * muls_),
       pixel_end_(depth_ * pes_) {}
 
