@@ -17,6 +17,7 @@ struct CompileArguments {
   std::string input, output, config = "configs/board.yaml";
   bool dense = false, reuse = false, json = false;
   uint32_t base = 0, memory_limit = 0;
+  int images = 1;
 };
 
 int run_compile(const CompileArguments& a) {
@@ -27,6 +28,7 @@ int run_compile(const CompileArguments& a) {
   options.keep_all = !a.reuse;
   options.base = a.base;
   options.memory_limit = a.memory_limit;
+  options.images = a.images;
   Program program = in_file(a.input, [&] { return compile(network, config, options); });
   write_program(program, a.output);
   int64_t weights = 0, indices = 0, ideal = 0, array = 0;
@@ -38,15 +40,16 @@ int run_compile(const CompileArguments& a) {
   }
   const Json j = {{"input", a.input}, {"output", a.output}, {"config", config.name},
                   {"config_hash", fmt::format("{:08x}", config.hash())}, {"dense", a.dense},
-                  {"layers", program.layers.size()}, {"descriptors", program.descriptor_count},
+                  {"images", program.images}, {"layers", program.layers.size() / static_cast<size_t>(program.images)}, {"descriptors", program.descriptor_count},
                   {"image_bytes", program.image.size()}, {"memory_bytes", program.memory_size},
                   {"weight_bytes_moved", weights}, {"index_bytes_moved", indices},
                   {"array_cycles", array}, {"ideal_cycles", ideal}};
   if (a.json) {
     print_json(j);
   } else {
-    fmt::print("{}: {} layers, {} descriptors, image {} bytes, memory {} bytes, {} array cycles (ideal {}), configuration {}\n",
-               a.output, program.layers.size(), program.descriptor_count, program.image.size(),
+    fmt::print("{}: {}{} layers, {} descriptors, image {} bytes, memory {} bytes, {} array cycles (ideal {}), configuration {}\n",
+               a.output, program.images == 1 ? "" : fmt::format("{} images of ", program.images),
+               program.layers.size() / static_cast<size_t>(program.images), program.descriptor_count, program.image.size(),
                program.memory_size, array, ideal, config.name);
   }
   return kOk;
@@ -99,7 +102,7 @@ int run_dump(const std::string& file, bool json) {
       return kOk;
     }
     Json j = {{"network", program.network}, {"config", program.config_name},
-              {"config_hash", fmt::format("{:08x}", program.config_hash)}, {"base", program.base},
+              {"config_hash", fmt::format("{:08x}", program.config_hash)}, {"images", program.images}, {"base", program.base},
               {"memory_bytes", program.memory_size}, {"descriptors", program.descriptor_count},
               {"maps", Json::array()}, {"layers", Json::array()}};
     for (const FeatureMap& m : program.maps) {
@@ -127,13 +130,16 @@ int run_dump(const std::string& file, bool json) {
 void add_compile(CLI::App& app, Action& action) {
   auto* sub = app.add_subcommand("compile", "Translate a quantised network to a program for one configuration");
   sub->footer("Examples:\n  aap compile net_int8.onnx --config configs/board.yaml -o net.aap\n"
-              "  aap compile net_int8.onnx --config configs/board.yaml --dense -o net_dense.aap");
+              "  aap compile net_int8.onnx --config configs/board.yaml --dense -o net_dense.aap\n"
+              "  aap compile net_int8.onnx --config configs/board.yaml --images 8 -o net_8.aap");
   auto a = std::make_shared<CompileArguments>();
   sub->add_option("input", a->input, "quantised ONNX file")->required();
   sub->add_option("-o,--output", a->output, "program file to write")->required();
   sub->add_option("--config", a->config, "configuration file")->capture_default_str();
   sub->add_flag("--dense", a->dense, "compute zeros too: K = G on the same hardware");
   sub->add_flag("--reuse-memory", a->reuse, "let dead feature maps share memory (inner layers cannot be compared then)");
+  sub->add_option("--images", a->images, "images that one start computes, 1..64: each has feature maps of its own, weights are stored once")
+      ->capture_default_str();
   sub->add_option("--base", a->base, "address of the program's image, a multiple of 64; feature maps follow it")->capture_default_str();
   sub->add_option("--memory-limit", a->memory_limit, "first address that the program may not use; 0: all that axi_addr_width reaches")
       ->capture_default_str();

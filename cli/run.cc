@@ -185,7 +185,10 @@ int run_model(const RunArguments& a) {
   const Loaded l = load_all(a);
   const Golden golden(l.network);
   const Dataset data = a.data.load();
-  const int64_t n = image_count(a, data, 1);
+  const int64_t abreast = l.program.images;
+  const int64_t n = image_count(a, data, abreast), starts = (n + abreast - 1) / abreast;
+  const size_t maps = l.program.maps.size() / static_cast<size_t>(abreast);
+  const size_t layers_per_image = l.program.layers.size() / static_cast<size_t>(abreast);
   ProgressLine progress("cycle model images");
   const ModelOptions options = verif::model_options(a.session.memory);
   uint64_t values = 0, mismatches = 0, cycles = 0;
@@ -193,17 +196,33 @@ int run_model(const RunArguments& a) {
   Json layers = Json::array();
   CycleCounts counts;
   std::string first_difference;
-  for (int64_t i = 0; i < n; ++i) {
-    const Int8Tensor input = quantise_input(l.network, data, a.first + i);
+  for (int64_t start = 0; start < starts; ++start) {
     std::vector<uint8_t> memory;
     load_image(l.program, memory);
-    place_tensor(l.program.maps.at(static_cast<size_t>(l.program.input)), l.config, input, memory.data());
+    std::vector<Int8Tensor> inputs;
+    for (int64_t place = 0; place < abreast; ++place) {
+      // In the last start the last image fills the places left over; they are not counted.
+      const int64_t image = std::min(start * abreast + place, n - 1);
+      inputs.push_back(quantise_input(l.network, data, a.first + image));
+      const size_t map = static_cast<size_t>(l.program.input) + static_cast<size_t>(place) * maps;
+      place_tensor(l.program.maps.at(map), l.config, inputs.back(), memory.data());
+    }
     const ModelResult r = aap::run_model(l.program, l.config, memory, options);
     if (!r.ok()) {
       throw_input("{}: cycle model stops: {}", a.file, r.hazards.empty() ? r.error_text : r.hazards.front());
     }
-    const std::vector<Int8Tensor> want = golden.run(input);
-    for (const ProgramLayer& layer : l.program.layers) {
+    std::vector<Int8Tensor> want;
+    for (size_t k = 0; k < l.program.layers.size(); ++k) {
+      const ProgramLayer& layer = l.program.layers[k];
+      const size_t place = k / layers_per_image;
+      const int64_t i = start * abreast + static_cast<int64_t>(place);
+      if (i >= n) break;
+      if (k % layers_per_image == 0) {
+        want = golden.run(inputs[place]);
+        const size_t output = static_cast<size_t>(l.program.output) + place * maps;
+        const Int8Tensor out = fetch_tensor(l.program.maps.at(output), l.config, memory.data());
+        correct += argmax(out) == data.labels[static_cast<size_t>(a.first + i)];
+      }
       if (layer.output < 0) continue;
       const FeatureMap& map = l.program.maps.at(static_cast<size_t>(layer.output));
       if (map.tensor < 0) continue;
@@ -220,27 +239,28 @@ int run_model(const RunArguments& a) {
         }
       }
     }
-    const Int8Tensor out = fetch_tensor(l.program.maps.at(static_cast<size_t>(l.program.output)), l.config, memory.data());
-    correct += argmax(out) == data.labels[static_cast<size_t>(a.first + i)];
     cycles += r.cycles;
-    if (i == 0) {
+    if (start == 0) {
       counts = r.counts;
-      uint64_t before = 0;
+      std::vector<uint64_t> ends;
+      for (size_t k = 0; k < l.program.layers.size(); ++k) ends.push_back(r.layers.at(k).written);
+      const std::vector<uint64_t> times = verif::cycles_between(ends);
       for (size_t k = 0; k < l.program.layers.size(); ++k) {
-        const uint64_t end = std::max(before, r.layers.at(k).written);
-        layers.push_back(layer_json(l.program.layers[k], l.program, l.config, options, end - before, &r.layers.at(k).counts));
-        before = end;
+        layers.push_back(layer_json(l.program.layers[k], l.program, l.config, options, times[k], &r.layers.at(k).counts));
       }
     }
-    progress(i + 1, n);
+    progress(std::min((start + 1) * abreast, n), n);
   }
+  const uint64_t per_image = cycles / static_cast<uint64_t>(starts * abreast);
   Json j = base_result(a, n);
+  j["images_per_start"] = abreast;
+  j["starts"] = starts;
   j["values_compared"] = values;
   j["mismatches"] = mismatches;
   j["accuracy"] = 100.0 * static_cast<double>(correct) / static_cast<double>(n);
   j["cycles"] = cycles;
-  j["cycles_per_image"] = cycles / static_cast<uint64_t>(n);
-  j["mac_use"] = static_cast<double>(kept_macs(l.program)) * static_cast<double>(n) /
+  j["cycles_per_image"] = per_image;
+  j["mac_use"] = static_cast<double>(kept_macs(l.program)) * static_cast<double>(starts) /
                  (static_cast<double>(cycles) * l.config.multipliers());
   for (const CycleCause& cause : kCycleCauses) j[cause.key] = counts.*cause.member;
   j["layers"] = layers;
@@ -250,7 +270,7 @@ int run_model(const RunArguments& a) {
   } else {
     print_layers(layers);
     fmt::print("{}: cycle model, {} images, {} values compared, {} mismatches, {} cycles per image\n", a.file, n,
-               values, mismatches, cycles / static_cast<uint64_t>(n));
+               values, mismatches, per_image);
   }
   if (mismatches > 0) fmt::print(stderr, "aap: first mismatch: {}\n", first_difference);
   return mismatches == 0 ? kOk : kMismatch;
@@ -260,7 +280,7 @@ int run_rtl(RunArguments& a) {
   const Loaded l = load_all(a);
   const Golden golden(l.network);
   const Dataset data = a.data.load();
-  const int64_t n = image_count(a, data, 1);
+  const int64_t n = image_count(a, data, l.program.images);
   a.session.seed = a.seed;
   a.session.memory.seed = a.seed;
   verif::ModelOf compare;
@@ -277,9 +297,12 @@ int run_rtl(RunArguments& a) {
       [&](const Dataset& set, int64_t image) { return quantise_input(l.network, set, image); },
       [&](const Int8Tensor& input) { return golden.run(input); },
       [&](int64_t d, int64_t t) { progress(d, t); }, compare);
-  const uint64_t cycles = e.total_cycles / static_cast<uint64_t>(n);
-  const double use = static_cast<double>(kept_macs(l.program)) / (static_cast<double>(cycles) * l.config.multipliers());
+  const uint64_t cycles = e.total_cycles / static_cast<uint64_t>(e.starts * l.program.images);
+  const double use = static_cast<double>(kept_macs(l.program)) /
+                     (static_cast<double>(cycles) * l.program.images * l.config.multipliers());
   Json j = base_result(a, e.images);
+  j["images_per_start"] = l.program.images;
+  j["starts"] = e.starts;
   j["config"] = l.config.name;
   j["seed"] = a.seed;
   j["read_latency"] = a.session.memory.read_latency;
@@ -310,8 +333,10 @@ int run_rtl(RunArguments& a) {
                100 * use, e.kcycles_per_second());
   }
   if (e.mismatches > 0) {
-    fmt::print(stderr, "aap: first mismatch: {}\naap: repeat with: aap run {} --engine rtl --network {} --config {} --first {} --images 1 --seed {}\n",
-               difference, a.file, a.network, a.config, e.first_mismatch_image, a.seed);
+    // The start that it was in.
+    const int64_t repeat = e.first_mismatch_image - (e.first_mismatch_image - a.first) % l.program.images;
+    fmt::print(stderr, "aap: first mismatch: {}\naap: repeat with: aap run {} --engine rtl --network {} --config {} --first {} --images {} --seed {}\n",
+               difference, a.file, a.network, a.config, repeat, std::min<int64_t>(l.program.images, a.first + n - repeat), a.seed);
   }
   if (!e.model_difference.empty()) fmt::print(stderr, "aap: cycle model differs from RTL: {}\n", e.model_difference);
   else if (a.compare_model && !a.json) fmt::print("cycle model: the same cycles, counters and bus events\n");
@@ -331,7 +356,8 @@ void add_run(CLI::App& app, Action& action) {
   sub->add_option("--engine", a->engine)->check(CLI::IsMember({"float", "golden", "model", "rtl"}))->capture_default_str();
   sub->add_option("--network", a->network, "quantised ONNX file that the program was compiled from");
   sub->add_option("--config", a->config, "configuration of the program")->capture_default_str();
-  sub->add_option("--images", a->images, "number of images; default all (float, golden) or 1 (model, rtl)");
+  sub->add_option("--images", a->images, "number of images; default all (float, golden) or those of one start (model, rtl); the last start of a program of several "
+                  "images computes its last image again where the number is no multiple");
   sub->add_option("--first", a->first, "first image")->capture_default_str();
   sub->add_option("--jobs", a->jobs, "threads or simulators side by side")->check(CLI::Range(1, 256))->capture_default_str();
   sub->add_option("--seed", a->seed, "32-bit: random initial state and stalls of the RTL")->capture_default_str();

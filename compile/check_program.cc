@@ -31,12 +31,14 @@ class ProgramReader {
                std::vector<Block>(static_cast<size_t>(config.act_depth))),
         weight_rows_(static_cast<size_t>(config.weight_depth), -1),
         table_steps_(static_cast<size_t>(config.table_depth), -1) {
+    const size_t per_image = program.layers.size() / static_cast<size_t>(program.images);
     for (const ProgramLayer& l : program.layers) {
       CheckedProgramLayer c;
       c.name = l.name;
       c.op = l.op;
       c.group = config.group;
-      const auto claim = keep_of.find(l.name);
+      // Claims are of the network's layers: those of the first image.
+      const auto claim = keep_of.find(program.layers[layers_.size() % per_image].name);
       c.keep = claim == keep_of.end() ? l.keep : claim->second;
       layers_.push_back(c);
     }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <memory>
 #include <optional>
 
 #include "compile/emit.h"
@@ -22,6 +23,10 @@ using isa::Opcode;
 constexpr size_t kTrials = 16;
 constexpr double kHandOver = 300;  // cycles from a layer's last store to the next layer's first row
 constexpr uint64_t kAlign = 64;
+// Images that go through a layer one after the other: weights that fit the buffer are read once, and the array need not wait for
+// the layer before. More would need more tokens than a counter holds.
+constexpr int kAbreast = 8;
+constexpr int kLayerTokens = 48;  // of all images abreast
 
 uint64_t align(uint64_t value) { return (value + kAlign - 1) / kAlign * kAlign; }
 
@@ -39,7 +44,7 @@ class Compiler {
       : network_(network),
         config_(config),
         options_(options),
-        lowered_(lower(network, config, options.keep_all)),
+        lowered_(lower_images(network, config, options)),
         stream_(config, lowered_.storages),
         pool_(std::max<uint64_t>(kAlign, static_cast<uint64_t>(config.beat_bytes()))) {}
 
@@ -50,13 +55,16 @@ class Compiler {
         if (!row.ok()) refusals.push_back(refusal(row));
       }
     }
-    if (lowered_.ops.size() > 0xfffe) throw_input("network has more than 65534 layers");
-    for (size_t i = 0; i < lowered_.ops.size(); ++i) {
-      stream_.begin_layer(static_cast<int>(i));
-      layers_.push_back(describe(lowered_.ops[i]));
-      if (lowered_.ops[i].placed) continue;
-      const std::string problem = compile_layer(lowered_.ops[i], static_cast<int>(i));
-      if (!problem.empty()) refusals.push_back(problem);
+    const size_t most = 0xfffe;
+    if (lowered_.ops.size() * static_cast<size_t>(options_.images) > most) {
+      throw_input("network '{}' has more than {} layers{}", network_.name, most, for_images());
+    }
+    for (int image = 0; image < options_.images; ++image) {
+      for (const Op& op : lowered_.ops) layers_.push_back(describe(lowered_.of_image(op, image), image));
+    }
+    tilings_.resize(lowered_.ops.size());
+    for (int first = 0; first < options_.images && refusals.empty(); first += kAbreast) {
+      compile_images(first, std::min(first + kAbreast, options_.images), refusals);
     }
     if (!refusals.empty()) {
       std::string text =
@@ -68,9 +76,40 @@ class Compiler {
   }
 
  private:
-  ProgramLayer describe(const Op& op) const {
+  struct Tiling {
+    explicit Tiling(LayerItems i) : items(std::move(i)) {}
+    LayerItems items;
+    Layout layout;
+    std::optional<Choice> choice;  // of the image that was searched for
+  };
+
+  static Lowered lower_images(const QNetwork& network, const Config& config, const CompileOptions& options) {
+    Lowered lowered = lower(network, config, options.keep_all);
+    replicate(lowered, options.images);
+    return lowered;
+  }
+
+  std::string for_images() const {
+    return options_.images == 1 ? "" : fmt::format(" for {} images in one start", options_.images);
+  }
+
+  void compile_images(int first, int end, std::vector<std::string>& refusals) {
+    for (size_t i = 0; i < lowered_.ops.size(); ++i) {
+      for (int image = first; image < end; ++image) {
+        stream_.begin_layer(kLayerTokens / (end - first));
+        if (lowered_.ops[i].placed) continue;
+        const std::string problem = compile_layer(i, image);
+        if (problem.empty()) continue;
+        refusals.push_back(problem);
+        break;
+      }
+      if (end == options_.images) tilings_[i].reset();
+    }
+  }
+
+  ProgramLayer describe(const Op& op, int image) const {
     ProgramLayer layer;
-    layer.name = op.name;
+    layer.name = image == 0 ? op.name : fmt::format("{}@{}", op.name, image);
     layer.op = op.kind;
     layer.output = op.output;  // a tensor for now; becomes a map in finish()
     layer.in_channels = op.in_channels;
@@ -89,17 +128,28 @@ class Compiler {
     return layer;
   }
 
-  // "" or why the layer cannot run.
-  std::string compile_layer(const Op& op, int index) {
-    const LayerItems items(op, config_, options_.dense);
-    ProgramLayer& layer = layers_.back();
-    layer.keep = items.keep();
-    layer.macs_kept = items.kept() * op.out_height * op.out_width;
+  // "" or why the layer cannot run. Images after the first take its tiling: weights and tables are then the same blocks.
+  std::string compile_layer(size_t index, int image) {
+    auto& tiling = tilings_[index];
+    if (!tiling) tiling = std::make_unique<Tiling>(LayerItems(lowered_.ops[index], config_, options_.dense));
+    const Op op = lowered_.of_image(lowered_.ops[index], image);
+    const size_t number = static_cast<size_t>(image) * lowered_.ops.size() + index;
+    ProgramLayer& layer = layers_[number];
+    layer.keep = tiling->items.keep();
+    layer.macs_kept = tiling->items.kept() * op.out_height * op.out_width;
     layer.ideal_cycles = ceil_div(layer.macs_kept, config_.multipliers());
-    const Search found = search(op, config_, items, pool_);
-    if (found.choices.empty()) return no_fit(op, items);
-    Emitter emitter({config_, lowered_, op, items, index, options_.dense, stream_, pool_});
+    Emitter emitter({config_, lowered_, op, tiling->items, static_cast<int>(number), options_.dense, stream_, pool_});
     const auto mark = stream_.mark();
+    if (tiling->choice) {
+      if (emitter.run(*tiling->choice, true, std::numeric_limits<double>::infinity())) return "";
+      stream_.rewind(mark);  // other blocks lie in the buffers than before the image that was searched for
+    }
+    return search_tiling(op, *tiling, emitter, mark);
+  }
+
+  std::string search_tiling(const Op& op, Tiling& tiling, Emitter& emitter, const Stream::Mark& mark) {
+    const Search found = search(op, config_, tiling.items, pool_);
+    if (found.choices.empty()) return no_fit(op, tiling.items);
     std::optional<Choice> best;
     double best_time = std::numeric_limits<double>::infinity();
     size_t tried = 0;
@@ -114,8 +164,11 @@ class Compiler {
         stream_.rewind(mark);
       }
     }
-    if (!best) return no_fit(op, items);
-    if (!emitter.run(*best, true, std::numeric_limits<double>::infinity())) {
+    if (!best) return no_fit(op, tiling.items);
+    tiling.layout = *best->layout;
+    tiling.choice = best;
+    tiling.choice->layout = &tiling.layout;
+    if (!emitter.run(*tiling.choice, true, std::numeric_limits<double>::infinity())) {
       throw std::logic_error("a tiling that fitted does not fit");
     }
     return "";
@@ -151,9 +204,9 @@ class Compiler {
     const uint64_t count = order.size() + 2;
     if (count > 0xffff) {
       throw_input(
-          "network '{}' needs {} descriptors, a program holds 65535 at most ({} too many; "
-          "larger buffers in the configuration make larger tiles)",
-          network_.name, count, count - 0xffff);
+          "network '{}' needs {} descriptors{}, a program holds 65535 at most ({} too many; "
+          "larger buffers in the configuration make larger tiles{})",
+          network_.name, count, for_images(), count - 0xffff, options_.images == 1 ? "" : ", fewer images fewer descriptors");
     }
     program.descriptor_count = static_cast<uint32_t>(count);
     const uint64_t data = align(count * isa::kDescriptorBytes);
@@ -202,9 +255,9 @@ class Compiler {
     const uint64_t end = options_.base + size;
     if (end > limit || size > 0xffffffff) {
       throw_input(
-          "network '{}' needs {} bytes of memory from address {} ({} of them feature maps{}), "
+          "network '{}' needs {} bytes of memory{} from address {} ({} of them feature maps{}), "
           "the limit is {} ({} too few; key 'axi_addr_width' is {})",
-          network_.name, size, options_.base, maps,
+          network_.name, size, for_images(), options_.base, maps,
           options_.keep_all ? ", all kept; reusing dead ones needs fewer" : "", limit,
           end - std::min(end, limit), config_.axi_addr_width);
     }
@@ -246,15 +299,16 @@ class Compiler {
 
   // One map for each tensor that is in memory.
   void add_maps(Program& program, uint64_t address) {
-    std::vector<int> map_of(network_.tensors.size(), -1);
-    for (size_t t = 0; t < network_.tensors.size(); ++t) {
+    std::vector<int> map_of(lowered_.tensors.size(), -1);
+    for (size_t t = 0; t < lowered_.tensors.size(); ++t) {
       const Plane& place = lowered_.tensors[t];
       if (place.storage < 0) continue;
-      const QTensorInfo& info = network_.tensors[t];
+      const size_t tensor = t % network_.tensors.size();
+      const QTensorInfo& info = network_.tensors[tensor];
       const Storage& storage = lowered_.storages[static_cast<size_t>(place.storage)];
       FeatureMap map;
       map.name = info.name;
-      map.tensor = static_cast<int>(t);
+      map.tensor = static_cast<int>(tensor);
       map.channels = info.channels;
       map.height = info.height;
       map.width = info.width;
@@ -268,6 +322,7 @@ class Compiler {
       program.maps.push_back(map);
     }
     for (ProgramLayer& layer : layers_) layer.output = map_of[static_cast<size_t>(layer.output)];
+    program.images = options_.images;
     program.layers = layers_;
     program.input = map_of[static_cast<size_t>(network_.input)];
     program.output = map_of[static_cast<size_t>(network_.output)];
@@ -279,7 +334,8 @@ class Compiler {
   Lowered lowered_;
   Stream stream_;
   DataPool pool_;
-  std::vector<ProgramLayer> layers_;
+  std::vector<ProgramLayer> layers_;               // image after image
+  std::vector<std::unique_ptr<Tiling>> tilings_;  // of the layers of one image
 };
 
 }  // namespace
@@ -288,6 +344,9 @@ Program compile(const QNetwork& network, const Config& config, const CompileOpti
   validate(network);
   if (options.base % kAlign != 0) {
     throw_input("base address {} is not a multiple of {}", options.base, kAlign);
+  }
+  if (options.images < 1 || options.images > Program::kMostImages) {
+    throw_input("{} images in one start asked for, legal is 1..{}", options.images, Program::kMostImages);
   }
   return Compiler(network, config, options).run();
 }

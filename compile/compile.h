@@ -17,6 +17,7 @@ struct CompileOptions {
   uint32_t memory_limit = 0;  // one past the last byte that may be used; 0: 2^axi_addr_width
   bool keep_all = true;  // every feature map has memory of its own; false: dead maps are reused
   bool dense = false;    // zeros are computed too: K = G where a group has G channels
+  int images = 1;        // computed in one start, 1..Program::kMostImages
 };
 
 // Throws InputError with one line per refusal (all of the network's at once), each naming the

@@ -360,6 +360,36 @@ class Lowering {
 
 }  // namespace
 
+Op Lowered::of_image(const Op& op, int image) const {
+  Op result = op;
+  const int storage = image * static_cast<int>(storages.size()) / images;
+  const int tensor = image * static_cast<int>(tensors.size()) / images;
+  for (Plane& p : result.in) p.storage += storage;
+  result.output += tensor;
+  if (result.residual >= 0) result.residual += tensor;
+  return result;
+}
+
+void replicate(Lowered& lowered, int images) {
+  constexpr uint64_t kAlign = 64;
+  const size_t storages = lowered.storages.size(), tensors = lowered.tensors.size();
+  const uint64_t stride = (lowered.map_bytes + kAlign - 1) / kAlign * kAlign;
+  for (int image = 1; image < images; ++image) {
+    for (size_t s = 0; s < storages; ++s) {
+      Storage storage = lowered.storages[s];
+      storage.offset += stride * static_cast<uint64_t>(image);
+      lowered.storages.push_back(storage);
+    }
+    for (size_t t = 0; t < tensors; ++t) {
+      Plane plane = lowered.tensors[t];
+      if (plane.storage >= 0) plane.storage += image * static_cast<int>(storages);
+      lowered.tensors.push_back(plane);
+    }
+  }
+  lowered.map_bytes += stride * static_cast<uint64_t>(images - 1);
+  lowered.images = images;
+}
+
 Lowered lower(const QNetwork& network, const Config& config, bool keep_all) {
   return Lowering(network, config).run(keep_all);
 }

@@ -92,15 +92,22 @@ struct Op {
 };
 
 struct Lowered {
-  std::vector<Op> ops;
+  std::vector<Op> ops;  // of the first image
   std::vector<Storage> storages;
-  std::vector<Plane> tensors;  // first plane of each tensor of the network
+  std::vector<Plane> tensors;  // first plane of each tensor of the network, image after image
   uint64_t map_bytes = 0;      // memory of all storages
+  int images = 1;
+
+  // The same operation on the maps of another image.
+  Op of_image(const Op& op, int image) const;
 };
 
 // Fusion, placement of concatenations, memory of the feature maps. `network` must outlive the
 // result.
 Lowered lower(const QNetwork& network, const Config& config, bool keep_all);
+
+// Gives every image feature maps of its own: storages and tensors image after image.
+void replicate(Lowered& lowered, int images);
 
 // Accumulator, multiplier and shift of every channel against the configuration. One row per layer
 // and resource with the largest need.

@@ -45,6 +45,25 @@ uint32_t crc(const char* data, size_t size) {
   return static_cast<uint32_t>(c);
 }
 
+// Every image has the maps of the first, and its layers write them.
+void check_images(const Program& p, const std::string& path) {
+  const size_t maps = p.maps.size() / static_cast<size_t>(p.images);
+  const size_t layers = p.layers.size() / static_cast<size_t>(p.images);
+  for (size_t i = maps; i < p.maps.size(); ++i) {
+    const FeatureMap &m = p.maps[i], &first = p.maps[i % maps];
+    if (m.tensor != first.tensor || m.channels != first.channels || m.height != first.height || m.width != first.width) {
+      throw_input("{}: program file: map '{}' of image {} is not as that of the first image", path, m.name, i / maps);
+    }
+  }
+  for (size_t i = layers; i < p.layers.size(); ++i) {
+    const int64_t first = p.layers[i % layers].output, shift = static_cast<int64_t>(i / layers * maps);
+    if (p.layers[i].output != (first < 0 ? first : first + shift)) {
+      throw_input("{}: program file: layer '{}' of image {} writes another map than that of the first image", path,
+                  p.layers[i].name, i / layers);
+    }
+  }
+}
+
 // The sizes that later code relies on without asking again.
 void check_sizes(const Program& p, const std::string& path) {
   auto require = [&](bool ok, const std::string& what) {
@@ -61,9 +80,14 @@ void check_sizes(const Program& p, const std::string& path) {
                       uint64_t{p.descriptor_count} * isa::kDescriptorBytes <=
                   p.image.size(),
           "descriptors lie outside the image");
+  require(p.images >= 1 && p.images <= Program::kMostImages,
+          fmt::format("{} images, legal is 1..{}", p.images, Program::kMostImages));
   const auto maps = static_cast<int>(p.maps.size());
-  require(p.input >= 0 && p.input < maps, "no such input map");
-  require(p.output >= 0 && p.output < maps, "no such output map");
+  require(maps % p.images == 0 && p.layers.size() % static_cast<size_t>(p.images) == 0,
+          fmt::format("{} maps and {} layers for {} images, which divides not both", maps, p.layers.size(), p.images));
+  require(p.input >= 0 && p.input < maps / p.images, "no such input map");
+  require(p.output >= 0 && p.output < maps / p.images, "no such output map");
+  check_images(p, path);
   for (const ProgramLayer& l : p.layers) {
     require(l.output >= -1 && l.output < maps, fmt::format("layer '{}' has no output map", l.name));
     for (const int64_t v : {l.in_channels, l.out_channels, l.out_height, l.out_width, l.kernel_h, l.kernel_w, l.macs_dense, l.macs_kept,

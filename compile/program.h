@@ -45,6 +45,7 @@ struct ProgramLayer {
 
 struct Program {
   static constexpr uint32_t kFormatVersion = 2;
+  static constexpr int kMostImages = 64;
   static constexpr uint32_t kMostSimulated = 1U << 30;  // bytes of memory that simulators give it
   std::string network;  // name of the network
   std::string config_name;
@@ -54,9 +55,11 @@ struct Program {
   uint32_t descriptor_address = 0;
   uint32_t descriptor_count = 0;
   std::vector<uint8_t> image;  // descriptors, weights, tables, parameters; from base
+  int images = 1;  // computed in one start, 1..kMostImages
+  // Image after image, each with as many of both; names of layers of image n > 0 end in "@n".
   std::vector<FeatureMap> maps;
   std::vector<ProgramLayer> layers;  // index = layer number of the descriptors
-  int input = -1, output = -1;       // indices into maps
+  int input = -1, output = -1;       // indices into maps, of the first image
   bool softmax_on_host = false;
   Preprocessing preprocessing;
 };

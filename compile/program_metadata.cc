@@ -182,6 +182,7 @@ std::string write_metadata(const Program& p) {
             {"input_std", one_or_list(p.preprocessing.std)},
             {"maps", json::array()},
             {"layers", json::array()}};
+  if (p.images != 1) j["images"] = p.images;
   if (p.preprocessing.divisor != 255.0F) j["input_divisor"] = p.preprocessing.divisor;
   for (const FeatureMap& m : p.maps) j["maps"].push_back(to_json(m));
   for (const ProgramLayer& l : p.layers) j["layers"].push_back(to_json(l));
@@ -206,6 +207,7 @@ void read_metadata(const std::string& text, Program& p, const std::string& path)
   j.integer("input", p.input);
   j.integer("output", p.output);
   j.flag("softmax_on_host", p.softmax_on_host);
+  if (parsed.contains("images")) j.integer("images", p.images);
   if (parsed.contains("input_divisor")) j.number("input_divisor", p.preprocessing.divisor);
   j.numbers("input_mean", p.preprocessing.mean);
   j.numbers("input_std", p.preprocessing.std);

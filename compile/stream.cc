@@ -45,8 +45,9 @@ void Stream::rewind(const Mark& m) {
   for (size_t i = 0; i < writes_.size(); ++i) writes_[i].resize(m.writes[i]);
 }
 
-void Stream::begin_layer(int layer) {
-  layer_begin_.resize(static_cast<size_t>(layer) + 1, next(kStore));
+void Stream::begin_layer(int most_tokens) {
+  layer_begin_.push_back(next(kStore));
+  most_tokens_ = most_tokens;
 }
 
 int Stream::add_load(Instr instr, int64_t work) {
@@ -107,12 +108,12 @@ int Stream::last_store(const MapRange& r) const {
     }
   }
   if (found < 0) return -1;
-  // A layer of many stores posts at most about 48 tokens: the need moves to the end of its share.
+  // A layer of many stores posts at most about so many tokens: the need moves to the end of its share.
   // Stores never depend on loads of a later layer, so waiting for a later one cannot deadlock.
   const auto after = std::upper_bound(layer_begin_.begin(), layer_begin_.end(), found);
   const int end = after == layer_begin_.end() ? next(kStore) : *after;
   const int begin = *(after - 1);
-  const int share = (end - begin + 47) / 48;
+  const int share = (end - begin + most_tokens_ - 1) / most_tokens_;
   return std::min(end - 1, begin + (found - begin) / share * share + share - 1);
 }
 

@@ -57,7 +57,8 @@ class Stream {
   Mark mark() const;
   void rewind(const Mark& mark);
 
-  void begin_layer(int layer);
+  // Of an image. The fewer tokens a layer may post, the coarser its stores are waited for.
+  void begin_layer(int most_tokens);
 
   int next(Unit unit) const { return static_cast<int>(queues_[unit].size()); }
   // `work`: bus or array cycles. Sets `start`, returns the index in the unit's queue.
@@ -88,6 +89,7 @@ class Stream {
   std::vector<double> exec_read_, exec_done_, load_done_, store_read_, store_done_;
   std::vector<std::vector<Written>> writes_;  // by storage
   std::vector<int> layer_begin_;              // first store of each layer begun so far
+  int most_tokens_ = 1;
 };
 
 // Gives every instruction its wait and post masks from `need`. One token per pair of instructions,

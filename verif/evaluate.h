@@ -19,8 +19,12 @@ using Reference = std::function<std::vector<Int8Tensor>(const Int8Tensor& input)
 // An image of the set as the network's input.
 using InputOf = std::function<Int8Tensor(const Dataset& dataset, int64_t image)>;
 
-// What a cycle model says of the first image's job and bus; empty when it agrees.
+// What a cycle model says of the first start's job and bus; empty when it agrees.
 using ModelOf = std::function<std::string(const JobResult& job, const BusRecord& bus)>;
+
+// From the cycle that each layer ended in (0: it wrote nothing) its cycles as docs/accelerator.md, Counters, counts them: since the
+// last end before. Layers of several images may end in another order than theirs.
+std::vector<uint64_t> cycles_between(const std::vector<uint64_t>& ends);
 
 struct LayerTime {
   std::string name;
@@ -29,13 +33,14 @@ struct LayerTime {
 
 struct Evaluation {
   int64_t images = 0, correct = 0;
+  int64_t starts = 0;  // jobs, each of as many images as the program computes in one
   uint64_t values_compared = 0, mismatches = 0;
   std::optional<Mismatch> first_mismatch;
   int64_t first_mismatch_image = -1;
-  JobResult job;                  // of the first image
-  std::vector<LayerTime> layers;  // of the first image
-  uint64_t total_cycles = 0;      // CYCLES of all images
-  std::string model_difference;   // of the first image; empty: none, or not asked for
+  JobResult job;                  // of the first start
+  std::vector<LayerTime> layers;  // of the first start
+  uint64_t total_cycles = 0;      // CYCLES of all starts
+  std::string model_difference;   // of the first start; empty: none, or not asked for
   uint64_t simulated_cycles = 0;  // clock cycles simulated, register access included
   double simulation_seconds = 0;  // summed over the threads, the simulation alone
   double kcycles_per_second() const {
@@ -43,8 +48,9 @@ struct Evaluation {
   }
 };
 
-// Runs images first .. first + n - 1 on `jobs` simulators side by side. Throws std::runtime_error with
-// the accelerator's error code when a job fails.
+// Runs images first .. first + n - 1 on `jobs` simulators side by side. Where the program's images do not divide n, the last start
+// computes the last image again in the places left over, which are not compared and not counted. Throws std::runtime_error with the
+// accelerator's error code when a job fails.
 Evaluation evaluate_rtl(const Program& program, const Config& config, const Dataset& dataset,
                         int64_t first, int64_t n, int jobs, const SessionOptions& options,
                         const InputOf& input_of, const Reference& reference,

@@ -18,12 +18,21 @@ ProgramRun::ProgramRun(const Program& program, const Config& config, const Sessi
       session_((require_config(program, config), config), program.base, program.memory_size, options) {}
 
 JobResult ProgramRun::run(const Int8Tensor& input, uint64_t cycle_limit) {
+  return run(std::vector<Int8Tensor>(static_cast<size_t>(program_.images), input), cycle_limit);
+}
+
+JobResult ProgramRun::run(const std::vector<Int8Tensor>& inputs, uint64_t cycle_limit) {
+  if (inputs.size() != static_cast<size_t>(program_.images)) {
+    throw_input("{} inputs for a program of {} images", inputs.size(), program_.images);
+  }
   std::vector<uint8_t>& bytes = session_.memory().bytes;
   // Everything anew: a value left over from the previous image must not pass for a result.
   std::fill(bytes.begin(), bytes.end(), 0xa5);
   std::fill(session_.memory().write_cycle.begin(), session_.memory().write_cycle.end(), 0);
   std::copy(program_.image.begin(), program_.image.end(), bytes.begin());
-  place_tensor(program_.maps.at(static_cast<size_t>(program_.input)), config_, input, bytes.data());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    place_tensor(program_.maps.at(static_cast<size_t>(program_.input) + i * maps_per_image()), config_, inputs[i], bytes.data());
+  }
   if (cycle_limit == 0) {
     cycle_limit = 1000000;
     for (const ProgramLayer& layer : program_.layers) {
@@ -41,11 +50,15 @@ Int8Tensor ProgramRun::map(int index) {
                       session_.memory().bytes.data());
 }
 
-Int8Tensor ProgramRun::output() { return map(program_.output); }
+Int8Tensor ProgramRun::output(int image) {
+  return map(program_.output + image * static_cast<int>(maps_per_image()));
+}
 
-Comparison ProgramRun::compare(const std::vector<Int8Tensor>& expected) {
+Comparison ProgramRun::compare(const std::vector<Int8Tensor>& expected, int image) {
   Comparison result;
-  for (const ProgramLayer& layer : program_.layers) {
+  const size_t layers = program_.layers.size() / static_cast<size_t>(program_.images);
+  for (size_t l = 0; l < layers; ++l) {
+    const ProgramLayer& layer = program_.layers.at(static_cast<size_t>(image) * layers + l);
     if (layer.output < 0) continue;
     const FeatureMap& fm = program_.maps.at(static_cast<size_t>(layer.output));
     if (fm.tensor < 0 || static_cast<size_t>(fm.tensor) >= expected.size()) continue;

@@ -32,17 +32,20 @@ class ProgramRun {
   // Refuses a program for another configuration.
   ProgramRun(const Program& program, const Config& config, const SessionOptions& options);
 
-  // Loads the image (once, and again after reload()), places the input and runs.
+  // Loads the image, places the inputs (as many as the program's images; the first form: one for all) and runs.
   // `cycle_limit` 0: a bound derived from the program's size.
   JobResult run(const Int8Tensor& input, uint64_t cycle_limit = 0);
-  Int8Tensor output();
-  Int8Tensor map(int index);
-  // Compares every feature map that `expected` gives (indexed by tensor; empty shape: none) in layer
+  JobResult run(const std::vector<Int8Tensor>& inputs, uint64_t cycle_limit = 0);
+  Int8Tensor output(int image = 0);
+  Int8Tensor map(int index);  // of Program::maps
+  // Compares every feature map of one of the program's images that `expected` gives (indexed by tensor; empty shape: none) in layer
   // order. Throws when nothing could be compared.
-  Comparison compare(const std::vector<Int8Tensor>& expected);
+  Comparison compare(const std::vector<Int8Tensor>& expected, int image = 0);
   Session& session() { return session_; }
 
  private:
+  size_t maps_per_image() const { return program_.maps.size() / static_cast<size_t>(program_.images); }
+
   Program program_;
   Config config_;
   Session session_;

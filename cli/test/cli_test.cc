@@ -260,6 +260,29 @@ BOOST_AUTO_TEST_CASE(a_program_runs_where_it_was_compiled_for) {
   refuses(compile + " --base 0x80000000 --memory-limit 0x80001000", "the limit is");
 }
 
+BOOST_AUTO_TEST_CASE(several_images_in_one_start) {
+  const std::string three = files().folder / "three.aap", compile = "compile " + files().int8 + " -o " + three;
+  BOOST_REQUIRE(aap(compile + " --images 3").code == 0);
+  BOOST_TEST(nlohmann::json::parse(aap("dump " + three + " --json").out)["images"] == 3);
+  BOOST_TEST(aap("check " + three + " --network " + files().pruned).code == 0);
+  // Four images are two starts, the second one for one image that counts.
+  const std::string arguments = " --network " + files().int8 + " --images 4 --json --engine ";
+  const Output one = aap("run " + files().program + arguments + "rtl"), rtl = aap("run " + three + arguments + "rtl --compare-model"),
+               model = aap("run " + three + arguments + "model");
+  BOOST_REQUIRE_MESSAGE(rtl.code == 0, rtl.err);
+  const auto o = nlohmann::json::parse(one.out), r = nlohmann::json::parse(rtl.out), m = nlohmann::json::parse(model.out);
+  BOOST_TEST((r["model_difference"] == ""));
+  for (const char* key : {"images", "values_compared", "mismatches", "accuracy"}) BOOST_TEST((o[key] == r[key]), key);
+  for (const char* key : {"images", "starts", "values_compared", "mismatches", "accuracy", "cycles", "cycles_per_image", "layers"}) {
+    BOOST_TEST((m[key] == r[key]), key);
+  }
+  BOOST_TEST(r["starts"] == 2);
+  BOOST_TEST(r["cycles_per_image"].get<int>() == r["cycles"].get<int>() / 6);
+  BOOST_TEST(r["cycles_per_image"].get<int>() < o["cycles_per_image"].get<int>());
+  refuses(compile + " --images 0", "legal is 1..64");
+  refuses(compile + " --images 65", "legal is 1..64");
+}
+
 // The pruned and the dense reference network: RTL and cycle model have the same cycles, counters, layers and bus events.
 BOOST_AUTO_TEST_CASE(the_cycle_model_is_exact_on_the_reference_network) {
   const std::string int8 = files().folder / "dense_int8.onnx", dense = files().folder / "dense.aap";

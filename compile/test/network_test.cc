@@ -12,6 +12,7 @@
 #include "golden/golden.h"
 #include "verif/networks/builder.h"
 #include "verif/networks/shapes.h"
+#include "verif/networks/small.h"
 
 namespace {
 
@@ -69,7 +70,13 @@ std::vector<Config> configs() {
           dense, window, realigned};
 }
 
-// Compiles, replays and compares; returns the number of values compared.
+Int8Tensor random_input(const QNetwork& network, uint32_t seed) {
+  const QTensorInfo& t = network.tensors[static_cast<size_t>(network.input)];
+  verif::NetworkBuilder builder(seed, t.channels, t.height, t.width);
+  return builder.random_input();
+}
+
+// Compiles, replays and compares; returns the number of values compared. Images after the first have inputs of their own.
 int64_t check(const QNetwork& network, Config config, const Int8Tensor& input,
               const CompileOptions& options, uint32_t seed) {
   config.accumulator_width = 32;
@@ -79,7 +86,13 @@ int64_t check(const QNetwork& network, Config config, const Int8Tensor& input,
   const Program program = compile(network, config, options);
   std::vector<uint8_t> memory(program.memory_size, 0xa5);
   std::copy(program.image.begin(), program.image.end(), memory.begin());
-  place_tensor(program.maps[static_cast<size_t>(program.input)], config, input, memory.data());
+  const auto images = static_cast<size_t>(program.images);
+  std::vector<Int8Tensor> inputs = {input};
+  for (size_t i = 1; i < images; ++i) inputs.push_back(random_input(network, seed + 100 + static_cast<uint32_t>(i)));
+  for (size_t i = 0; i < images; ++i) {
+    const FeatureMap& map = program.maps[static_cast<size_t>(program.input) + i * program.maps.size() / images];
+    place_tensor(map, config, inputs[i], memory.data());
+  }
   std::vector<uint8_t> model_memory = memory;
   ModelOptions functional;
   functional.timing = false;
@@ -89,10 +102,14 @@ int64_t check(const QNetwork& network, Config config, const Int8Tensor& input,
                                       << (model.hazards.empty() ? "" : model.hazards[0]));
   test::Replay replay(program, config, memory, seed);
   replay.run();
-  const auto expected = Golden(network).run(input);
+  std::vector<std::vector<Int8Tensor>> golden;
+  for (const Int8Tensor& x : inputs) golden.push_back(Golden(network).run(x));
   int64_t compared = 0, wrong = 0;
-  for (const ProgramLayer& layer : program.layers) {
-    if (!options.keep_all && layer.output != program.output) continue;
+  for (size_t l = 0; l < program.layers.size(); ++l) {
+    const ProgramLayer& layer = program.layers[l];
+    const size_t image = l / (program.layers.size() / images), maps = program.maps.size() / images;
+    if (!options.keep_all && layer.output != program.output + static_cast<int>(image * maps)) continue;
+    const std::vector<Int8Tensor>& expected = golden[image];
     const FeatureMap& map = program.maps[static_cast<size_t>(layer.output)];
     const Int8Tensor got = fetch_tensor(map, config, memory.data());
     const Int8Tensor& want = expected[static_cast<size_t>(map.tensor)];
@@ -106,12 +123,6 @@ int64_t check(const QNetwork& network, Config config, const Int8Tensor& input,
     compared += want.size();
   }
   return compared;
-}
-
-Int8Tensor random_input(const QNetwork& network, uint32_t seed) {
-  const QTensorInfo& t = network.tensors[static_cast<size_t>(network.input)];
-  verif::NetworkBuilder builder(seed, t.channels, t.height, t.width);
-  return builder.random_input();
 }
 
 }  // namespace
@@ -242,6 +253,7 @@ BOOST_AUTO_TEST_CASE(random_networks) {
     CompileOptions options;
     options.keep_all = seed / 4 % 3 != 0;
     options.dense = seed / 4 % 5 == 0;
+    options.images = seed / 4 % 4 == 1 ? 9 : 1;
     options.base = seed % 3 == 0 ? 0x1240 : 0;
     BOOST_TEST_CONTEXT("seed " << seed << " on " << config.name) {
       const QNetwork network = random_network(seed, config.group);
@@ -288,6 +300,23 @@ BOOST_AUTO_TEST_CASE(any_legal_order_gives_the_same_result) {
       options.keep_all = seed % 2 == 0;
       BOOST_CHECK_NO_THROW(
           BOOST_CHECK_GT(check(network, config, random_input(network, 1), options, seed), 0));
+    }
+  }
+}
+
+// Every kind of layer, fused additions and placed concatenations; more images than go through a layer one after the other.
+BOOST_AUTO_TEST_CASE(several_images_in_one_start) {
+  for (const Config& config : configs()) {
+    for (const QNetwork& network : {verif::every_layer(3).build(), verif::every_pool(3).build()}) {
+      for (const int images : {2, 3, 11, 64}) {
+        CompileOptions one, options;
+        options.images = images;
+        one.keep_all = options.keep_all = images != 3;
+        BOOST_TEST_CONTEXT(network.name << " on " << config.name << ", " << images << " images") {
+          const int64_t values = check(network, config, random_input(network, 4), one, 5);
+          BOOST_CHECK_EQUAL(check(network, config, random_input(network, 4), options, 5), values * images);
+        }
+      }
     }
   }
 }

@@ -100,10 +100,13 @@ void run_program(Ways& ways, const Program& program, const Config& config,
     require_config(program, config);
     if (program.memory_size > 64U << 20) return;
     load_image(program, memory);
-    const FeatureMap& map = program.maps.at(static_cast<size_t>(program.input));
-    if (map.channels * map.height * map.width > 1 << 22) return;
-    input = Int8Tensor({map.channels, map.height, map.width}, 1);
-    place_tensor(map, config, input, memory.data());
+    for (int image = 0; image < program.images; ++image) {
+      const size_t shift = static_cast<size_t>(image) * (program.maps.size() / static_cast<size_t>(program.images));
+      const FeatureMap& map = program.maps.at(static_cast<size_t>(program.input) + shift);
+      if (map.channels * map.height * map.width > 1 << 22) return;
+      input = Int8Tensor({map.channels, map.height, map.width}, 1);
+      place_tensor(map, config, input, memory.data());
+    }
     ModelOptions options;
     options.timing = false;
     options.most_rows = 1 << 18;

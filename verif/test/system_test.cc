@@ -8,6 +8,7 @@
 #include <random>
 
 #include "spec/strict_yaml.h"
+#include "verif/networks/small.h"
 #include "verif/test/check_network.h"
 
 namespace {
@@ -67,6 +68,17 @@ BOOST_AUTO_TEST_CASE(networks_are_bit_exact_with_a_slow_memory) {
   options.memory.write_latency = 90;
   options.memory.shared_bandwidth = true;
   run_all(options, false, false);
+}
+
+BOOST_AUTO_TEST_CASE(three_images_in_one_start_are_bit_exact) {
+  const aap::Config c = config();
+  for (const bool pools : {false, true}) {
+    const aap::verif::NamedNetwork named{pools ? "every_pool" : "every_layer", "", [&](uint32_t s) {
+      return (pools ? aap::verif::every_pool(s) : aap::verif::every_layer(s)).build();
+    }};
+    const std::string difference = aap::verif::check_network(named, c, seed(), {}, false, false, 3);
+    BOOST_TEST(difference.empty(), difference);
+  }
 }
 
 // Random networks on random memories without stalls: values, and every cycle as the cycle model says. AAP_TEST_RUNS: how many.
