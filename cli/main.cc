@@ -5,7 +5,7 @@
 #include <exception>
 #include <new>
 
-#include "cli/cli.h"
+#include "cli/regress.h"
 
 int main(int argc, char** argv) {
   using namespace aap;
@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
   cli::add_run(app, action);
   cli::add_dump(app, action);
   cli::add_report(app, action);
+  cli::add_regress(app, action);
   cli::add_bench(app, action);
   try {
     app.parse(argc, argv);

@@ -107,6 +107,22 @@ int64_t StrictTree::take_integer(const std::string& key, int64_t low, int64_t hi
 
 std::string StrictTree::take_text(const std::string& key) { return pop(key, Kind::kScalar).scalar_; }
 
+std::vector<std::string> StrictTree::take_texts(const std::string& key) {
+  const auto found = map_.find(key);
+  const Kind kind = found != map_.end() && found->second.kind_ == Kind::kScalar ? Kind::kScalar : Kind::kList;
+  StrictTree value = pop(key, kind);
+  if (kind == Kind::kScalar) value.list_ = {value};
+  std::vector<std::string> texts;
+  for (const StrictTree& item : value.list_) {
+    if (item.kind_ != Kind::kScalar || item.scalar_.empty()) {
+      throw_input("{}: key '{}' holds something else than plain values", where(), key);
+    }
+    texts.push_back(item.scalar_);
+  }
+  if (texts.empty()) throw_input("{}: key '{}' is empty, legal is at least one value", where(), key);
+  return texts;
+}
+
 StrictTree StrictTree::take_map(const std::string& key) { return pop(key, Kind::kMap); }
 
 std::vector<StrictTree> StrictTree::take_list_of_maps(const std::string& key) {

@@ -44,6 +44,8 @@ class StrictTree {
   // Each removes the key. InputError where it is missing, of another kind or out of range.
   int64_t take_integer(const std::string& key, int64_t low, int64_t high);
   std::string take_text(const std::string& key);
+  // A plain value or a list of plain values, none of them empty.
+  std::vector<std::string> take_texts(const std::string& key);
   StrictTree take_map(const std::string& key);
   std::vector<StrictTree> take_list_of_maps(const std::string& key);
   // Every key must have been taken.

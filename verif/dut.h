@@ -59,6 +59,9 @@ class Dut {
   virtual int axi_data_width() const = 0;
 };
 
+// Path of the simulator library that load_dut would load, empty when there is none.
+std::string find_dut(const std::string& config_name, bool trace);
+
 // Loads libaap_sim_<config>[_trace].so from $AAP_LIB_DIR, ../lib or lib beside the program, or build/lib.
 // `seed` sets the random initial state. Throws InputError saying how to build it when it is absent.
 std::unique_ptr<Dut, void (*)(Dut*)> load_dut(const std::string& config_name, bool trace,
