@@ -111,7 +111,7 @@ table{{border-collapse:collapse;font-size:12px}}td,th{{padding:3px 8px;border-bo
   }
   page += "<h2>All cases</h2>\n<table><tr><th>case</th><th>status</th><th>what</th><th>seed</th><th>cycles</th><th>s</th></tr>\n";
   for (const Entry& e : report.entries) {
-    page += fmt::format("<tr><td>{}</td><td class=\"{1}\">{1}</td><td>{2}</td><td>{3}</td><td>{4}</td><td>{5:.2f}</td></tr>\n",
+    page += fmt::format("<tr><td>{0}</td><td class=\"{1}\">{1}</td><td>{2}</td><td>{3}</td><td>{4}</td><td>{5:.2f}</td></tr>\n",
                         escaped(e.c.id()), e.result.status, escaped(e.c.text()), e.c.seed, e.result.cycles,
                         e.result.wall_seconds);
   }
