@@ -33,7 +33,8 @@ State::State(std::string path) : path_(std::move(path)) {
   if (!in) return;
   found_ = true;
   try {
-    for (const auto& j : nlohmann::json::parse(in).at("cases")) {
+    const auto all = nlohmann::json::parse(in);
+    for (const auto& j : all.at("cases")) {
       Kept k;
       k.result.status = j.at("status");
       k.result.cause = j.at("cause");
