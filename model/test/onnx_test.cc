@@ -59,7 +59,7 @@ Graph sample() {
   g.constants["scalar"] = FloatTensor(Shape{}, 1.5F);
   g.constants["empty"] = FloatTensor(Shape{0}, 0.0F);
   g.metadata = {{"aap.group", "16"}, {"aap.keep.conv", "4"}};
-  g.nodes.push_back(make_node("Conv", "conv", {"x", "w", ""}, {"a"}));
+  g.nodes.push_back(make_node("Conv", "conv", {"x", "w"}, {"a"}));
   g.nodes.back().attributes = {{"pads", std::vector<int64_t>{1, 1, 1, 1}},
                                {"auto_pad", std::string("NOTSET")},
                                {"group", int64_t{1}},
@@ -144,6 +144,14 @@ std::string error_of(const std::function<void(onnx::ModelProto&)>& change) {
   BOOST_TEST(std::string(text).find(part) != std::string::npos, "'" << part << "' in: " << text)
 
 }  // namespace
+
+BOOST_AUTO_TEST_CASE(optional_inputs_left_out_at_the_end_are_dropped) {
+  const Folder folder;
+  Graph g = sample();
+  g.nodes[0].inputs.insert(g.nodes[0].inputs.end(), 2, "");
+  write_onnx(g, folder.file("g.onnx"));
+  check_same(sample(), read_onnx(folder.file("g.onnx")));
+}
 
 BOOST_AUTO_TEST_CASE(round_trip) {
   const Folder folder;
