@@ -10,12 +10,10 @@
 #include <random>
 
 #include "compile/compile.h"
-#include "cyclemodel/cyclemodel.h"
-#include "golden/golden.h"
 #include "model/graph.h"
 #include "model/qimport.h"
 #include "model/whole_file.h"
-#include "verif/program_run.h"
+#include "verif/bench/exact.h"
 
 namespace {
 
@@ -36,31 +34,17 @@ Int8Tensor random_input(const QNetwork& network) {
 }
 
 uint64_t model_cycles(const QNetwork& network, const Config& config) {
-  ModelOptions options;
-  options.values = false;
-  options.shared_bandwidth = true;
-  const Program program = compile(network, config);
-  std::vector<uint8_t> memory;
-  load_image(program, memory);
-  const ModelResult r = run_model(program, config, memory, options);
-  if (r.error != isa::Error::kNone) throw_input("{} on {}: {}", network.name, config.name, r.error_text);
-  return r.cycles;
+  return verif::run_board_model(compile(network, config), config).cycles;
 }
 
 // RTL cycles; InputError unless every value is golden's and the cycles are the model's.
 uint64_t rtl_cycles(const QNetwork& network, const Config& config, uint64_t& values) {
-  verif::SessionOptions session;
-  session.memory.shared_bandwidth = true;
-  const Int8Tensor input = random_input(network);
-  verif::ProgramRun run(compile(network, config), config, session);
-  const verif::JobResult job = run.run(input);
-  if (!job.done) throw_input("{} on {}: {}", network.name, config.name, isa::to_string(job.error));
-  const verif::Comparison comparison = run.compare(Golden(network).run(input));
-  if (comparison.first) throw_input("{} on {}: {}", network.name, config.name, comparison.first->to_string());
-  const uint64_t model = model_cycles(network, config);
-  if (model != job.cycles) throw_input("{} on {}: {} cycles in RTL, {} in the model", network.name, config.name, job.cycles, model);
-  values += comparison.values;
-  return job.cycles;
+  const Program program = compile(network, config);
+  const verif::ExactRun rtl =
+      verif::run_exact(network, program, config, random_input(network), verif::run_board_model(program, config).cycles);
+  if (!rtl.difference.empty()) throw_input("{} on {}: {}", network.name, config.name, rtl.difference);
+  values += rtl.values;
+  return rtl.cycles;
 }
 
 // Array cycles of the convolutions with one group, where a window is W / G consecutive groups of channels, kernel position by

@@ -12,10 +12,9 @@
 #include "compile/compile.h"
 #include "cyclemodel/cyclemodel.h"
 #include "cyclemodel/roofline.h"
-#include "golden/golden.h"
 #include "model/whole_file.h"
+#include "verif/bench/exact.h"
 #include "verif/networks/imagenet.h"
-#include "verif/program_run.h"
 
 namespace {
 
@@ -39,15 +38,6 @@ constexpr double kLeastOfDenseRoofline = 0.95;
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-// The board's memory: 16 bytes a cycle for reads and writes together.
-ModelOptions board_memory() {
-  ModelOptions options;
-  options.values = false;
-  options.shared_bandwidth = true;
-  options.most_rows = uint64_t{1} << 40;
-  return options;
 }
 
 Json layer_rows(const Program& program, const Config& config, const ModelResult& model, const ModelOptions& memory) {
@@ -78,22 +68,6 @@ const verif::ImageNetNetwork& network_of(const std::string& name) {
   throw_input("network '{}', legal is vgg16, resnet50, mobilenetv1, alexnet, squeezenet", name);
 }
 
-// Every value of every layer against golden, and the cycles against the model's. Returns the first difference, "" where all agree.
-std::string run_rtl(const QNetwork& network, const Program& program, const Config& config, const Int8Tensor& input,
-                    uint64_t model_cycles, Json& j) {
-  verif::SessionOptions session;
-  session.memory.shared_bandwidth = true;
-  const auto begin = std::chrono::steady_clock::now();
-  verif::ProgramRun rtl(program, config, session);
-  const verif::JobResult job = rtl.run(input);
-  j["rtl_seconds"] = seconds_since(begin);
-  if (!job.done) return isa::to_string(job.error);
-  const verif::Comparison comparison = rtl.compare(Golden(network).run(input));
-  j.update({{"rtl_cycles", job.cycles}, {"values_compared", comparison.values}, {"mismatches", comparison.mismatches}});
-  if (comparison.first) return comparison.first->to_string();
-  return model_cycles == job.cycles ? "" : fmt::format("{} cycles in RTL, {} in the model", job.cycles, model_cycles);
-}
-
 // `difference`: of RTL, "" where it agrees or did not run.
 Json measure(const Arguments& a, const verif::ImageNetNetwork& net, const Config& config, int keep, std::string& difference) {
   const verif::SyntheticPruning pruning{config.group, keep, keep == 4 ? net.keep_fully_connected : keep};
@@ -105,11 +79,8 @@ Json measure(const Arguments& a, const verif::ImageNetNetwork& net, const Config
             {"keep_fully_connected", pruning.keep_fully_connected}, {"group", pruning.group},
             {"compile_seconds", seconds_since(begin)}};
   begin = std::chrono::steady_clock::now();
-  const ModelOptions memory = board_memory();
-  std::vector<uint8_t> bytes;
-  load_image(program, bytes);
-  const ModelResult model = run_model(program, config, bytes, memory);
-  if (model.error != isa::Error::kNone) throw_input("{}: {}", network.name, model.error_text);
+  const ModelOptions memory = verif::board_memory();
+  const ModelResult model = verif::run_board_model(program, config);
   uint64_t kept = 0, dense = 0, least = 0;
   for (const ProgramLayer& l : program.layers) {
     kept += static_cast<uint64_t>(l.macs_kept);
@@ -122,7 +93,13 @@ Json measure(const Arguments& a, const verif::ImageNetNetwork& net, const Config
             {"mac_use", static_cast<double>(kept) / config.multipliers() / cycles}, {"read_bytes", model.read_bytes},
             {"write_bytes", model.write_bytes}, {"fetch_bytes", model.fetch_bytes}, {"model_seconds", seconds_since(begin)}});
   for (const CycleCause& cause : kCycleCauses) j["counts"][cause.key] = model.counts.*cause.member;
-  if (a.rtl) difference = run_rtl(network, program, config, net.input(a.seed, size), model.cycles, j);
+  if (a.rtl) {
+    begin = std::chrono::steady_clock::now();
+    const verif::ExactRun rtl = verif::run_exact(network, program, config, net.input(a.seed, size), model.cycles);
+    difference = rtl.difference;
+    j.update({{"rtl_seconds", seconds_since(begin)}, {"rtl_cycles", rtl.cycles}, {"values_compared", rtl.values},
+              {"mismatches", rtl.mismatches}});
+  }
   j["layers"] = layer_rows(program, config, model, memory);
   return j;
 }
