@@ -33,7 +33,8 @@ void Clocked::run() {
 
 std::array<bool, kReaders> Clocked::readers_ready() const {
   return {loads_.state == LoadRequests::State::kTake, load_writes_.state == LoadWrites::State::kTake,
-          exec_.ready(ring_.beats(), now_), store_.state == StoreUnit::State::kTake};
+          exec_.ready(ring_.beats(), now_) || (ring_.offers(Reader::kExec) && exec_.unchanged(ring_.offered(), ring_.beats())),
+          store_.state == StoreUnit::State::kTake};
 }
 
 Clocked::Signals Clocked::signals() const {
@@ -66,7 +67,7 @@ Clocked::Signals Clocked::signals() const {
   s.write_on_bus = one_ ? one_burst_.on_bus() && one_burst_.stores() : write_splitter_.on_bus();
   s.store_row_taken = store_.state == StoreUnit::State::kRow && write_accepts();
   s.store_busy = store_busy();
-  s.row_end = store_.reads(s.data_taken) && store_.words_left == 1;
+  s.row_end = store_.reads(s.data_taken, s.store_row_taken) && store_.words_left == 1;
   s.response = memory_.b_valid(now_);
   s.burst_done = s.response || (s.read_taken && memory_.read_beats_left() == 1);
 
@@ -283,7 +284,7 @@ void Clocked::edge_exec(const Signals& s) {
 
 void Clocked::edge_store(const Signals& s) {
   using State = StoreUnit::State;
-  if (store_flows()) store_.flow(s.data_taken);
+  if (store_flows() || s.store_row_taken) store_.flow(s.data_taken, s.store_row_taken);
   switch (store_.state) {
     case State::kTake:
       if (!s.beat.given || s.beat.reader != Reader::kStore) return;
@@ -295,14 +296,14 @@ void Clocked::edge_store(const Signals& s) {
       return;
     case State::kWait:
       if (s.store_begins) store_.state = State::kRow;
+      store_.words_left = store_.running.command.cols * store_.block_words;
       return;
     case State::kRow:
-      store_.words_left = store_.running.command.cols * store_.block_words;
-      if (s.store_row_taken) store_.state = State::kRead;
-      return;
     case State::kRead:
+      if (s.store_row_taken) store_.state = State::kRead;
       if (!s.row_end) return;
       store_.state = State::kRow;
+      store_.words_left = store_.running.command.cols * store_.block_words;
       if (++store_.run != store_.runs) return;
       finished(store_.running, 1U << isa::kTokS2E);
       store_.state = State::kFinish;

@@ -56,7 +56,7 @@ void Clocked::pass(uint64_t cycles) {
     const bool read = memory_.r_valid(now_);
     if (read && (reads_.front().fetch || (loads && (memory_.read_beats_left() == 1 || load_writes_.left == 1)))) break;
     const bool data_taken = write_job_ && memory_.w_ready(now_), write = data_taken && store_.full;
-    const bool word = store_.reads(data_taken);
+    const bool word = store_.reads(data_taken, false);
     if ((write && write_left_ == 1) || (word && store_.words_left == 1)) break;
     const bool pack = store_.fetched && store_.room(data_taken);
     const bool moves = write || word || pack || (read && (loads || !memory_.offered()));
@@ -68,7 +68,7 @@ void Clocked::pass(uint64_t cycles) {
       memory_.write_beat(now_, false);
       --write_left_;
     }
-    if (write || word || pack) store_.flow(data_taken);
+    if (write || word || pack) store_.flow(data_taken, false);
     ++now_;
     if (moves) continue;
     // Until a beat comes or is taken.

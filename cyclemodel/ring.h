@@ -53,6 +53,9 @@ class Ring {
     if (state_ == State::kLook && !matches()) return {};
     return {true, static_cast<Reader>(turn_), beat_, &commands_[at_[turn_] % slots_]};
   }
+  // It has a beat for that reader, whether ready or not.
+  bool offers(Reader reader) const { return state_ == State::kGive && turn_ == static_cast<size_t>(reader); }
+  uint32_t offered() const { return beat_; }
   // The edge after a cycle in which `ready` held and `given` was handed out; `committed` as it was before this cycle's commit.
   void edge(const std::array<bool, kReaders>& ready, bool given, uint32_t committed);
   uint32_t committed() const { return committed_; }

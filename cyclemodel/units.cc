@@ -73,6 +73,18 @@ ExecUnit::ExecUnit(const Config& config)
       passes_(static_cast<uint64_t>(config.residual_passes)),
       max_row_cycles_(static_cast<uint64_t>(config.max_row_cycles)) {}
 
+bool ExecUnit::unchanged(uint32_t beat, uint32_t descriptor_beats) const {
+  const Command &a = running.command, &b = drained.command;
+  if (windowed_ || passes_ != 1 || !draining || whole || beats_taken < descriptor_beats / 2) return false;
+  if (a.first != b.first || a.last != b.last || a.max != b.max || a.residual != b.residual || a.zp != b.zp) return false;
+  if (a.cols < 4 && a.rows < 4) return false;
+  const uint32_t words = isa::kDescriptorBytes / 4 / descriptor_beats;
+  const auto same = [&](uint32_t word, bool equal) { return word / words != beat || equal; };
+  return same(8, a.lo == b.lo && a.hi == b.hi && a.add_zp == b.add_zp && a.add_shift == b.add_shift) &&
+         same(9, a.add_lo == b.add_lo && a.add_hi == b.add_hi) && same(10, a.add_ma == b.add_ma) &&
+         same(11, a.add_c == b.add_c) && same(12, a.add_mb == b.add_mb);
+}
+
 void ExecUnit::take(const Command& command, uint64_t now, uint32_t descriptor_beats) {
   if (beats_taken == 0) running.command = command;
   ++beats_taken;
@@ -92,7 +104,7 @@ void ExecUnit::start(uint64_t now) {
 }
 
 // docs/accelerator.md, EXEC: the last row of a pixel waits for the drain of the previous pixel, that of the first pixel for the
-// second half of the descriptor too.
+// second half of the descriptor too, and the last row of all for the end of the EXEC in the drain.
 void ExecUnit::plan() {
   if (windowed_) {
     window_plan = plan_windows(windows, running.command.pixels(), first_row, whole_from, next_last_row, drain_cycles_);
@@ -101,6 +113,7 @@ void ExecUnit::plan() {
   }
   const uint64_t first_last = std::max({first_row + (rows() - 1) * row_cycles(), next_last_row, whole_from});
   last_row = first_last + (running.command.pixels() - 1) * std::max(rows() * row_cycles(), pixel_drain(running));
+  if (draining) last_row = std::max(last_row, finished_at + 1);
 }
 
 void ExecUnit::end(uint64_t now) {

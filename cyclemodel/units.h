@@ -75,6 +75,9 @@ struct ExecUnit {
     if (beats_taken >= descriptor_beats / 2) return !draining && !whole && !flying;
     return state == State::kTake && !whole && (!flying || now >= window_plan.half_from);
   }
+  // A beat of the second half that brings what the EXEC in the drain has brought, of an EXEC that differs from it in its bases
+  // alone: it is taken at once.
+  bool unchanged(uint32_t beat, uint32_t descriptor_beats) const;
   void take(const Command& command, uint64_t now, uint32_t descriptor_beats);
   void start(uint64_t now);
   // Its last row was issued in cycle `now`. WINDOW: its last window.
@@ -113,10 +116,11 @@ struct StoreUnit {
 
   bool idle() const { return state == State::kTake && !fetched && !full; }
   bool room(bool data_taken) const { return !full || data_taken; }
-  bool reads(bool data_taken) const { return state == State::kRead && (!fetched || room(data_taken)); }
+  // `asked`: the row is asked for in this cycle, in which its first word is read.
+  bool reads(bool data_taken, bool asked) const { return (state == State::kRead || asked) && (!fetched || room(data_taken)); }
   // The edge of reading and packing.
-  void flow(bool data_taken) {
-    const bool read = reads(data_taken), pack = fetched && room(data_taken);
+  void flow(bool data_taken, bool asked) {
+    const bool read = reads(data_taken, asked), pack = fetched && room(data_taken);
     bool filled = false;
     if (pack && ++packed == beat_words) {
       packed = 0;

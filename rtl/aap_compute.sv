@@ -101,7 +101,7 @@ module aap_compute #(
   logic [RowW-1:0]           wgt_rdata;
   logic                      row_valid, row_first, row_last, row_max, row_diag;
   logic [IndexW*Lanes-1:0]   row_index;
-  logic                      cfg_load, cfg_first, cfg_last, cfg_max, cfg_residual;
+  logic                      cfg_load, cfg_next, cfg_first, cfg_last, cfg_max, cfg_residual;
   logic [$clog2(PsumDepth):0] cfg_psum_base;
   logic [$clog2(OutDepth):0]  cfg_out_base;
   logic [$clog2(ResidualDepth):0] cfg_res_base;
@@ -135,7 +135,7 @@ module aap_compute #(
     .wgt_start_o(wgt_start), .wgt_base_o(wgt_base), .win_next_i(win_next), .wgt_over_i(wgt_over),
     .row_valid_o(row_valid), .row_first_o(row_first), .row_last_o(row_last), .row_max_o(row_max),
     .row_diag_o(row_diag), .row_index_o(row_index),
-    .cfg_load_o(cfg_load), .cfg_first_o(cfg_first), .cfg_last_o(cfg_last), .cfg_max_o(cfg_max),
+    .cfg_load_o(cfg_load), .cfg_next_o(cfg_next), .cfg_first_o(cfg_first), .cfg_last_o(cfg_last), .cfg_max_o(cfg_max),
     .cfg_residual_o(cfg_residual), .cfg_psum_base_o(cfg_psum_base), .cfg_out_base_o(cfg_out_base),
     .cfg_res_base_o(cfg_res_base), .cfg_par_base_o(cfg_par_base), .cfg_zp_o(cfg_zp), .cfg_lo_o(cfg_lo),
     .cfg_hi_o(cfg_hi), .cfg_add_zp_o(cfg_add_zp), .cfg_add_shift_o(cfg_add_shift), .cfg_add_lo_o(cfg_add_lo),
@@ -200,10 +200,10 @@ module aap_compute #(
   aap_drain #(
     .Pes(Pes), .Requantisers(Requantisers), .AccWidth(AccWidth), .MulWidth(MulWidth), .AddMulWidth(AddMulWidth), .AxiDataWidth(AxiDataWidth),
     .ParamDepth(ParamDepth), .PsumDepth(PsumDepth), .OutDepth(OutDepth), .ResidualDepth(ResidualDepth),
-    .ResidualPasses(ResidualPasses), .MulStyle(MulStyle)
+    .ResidualPasses(ResidualPasses), .Overlap(int'(!Windowed && ResidualPasses == 1)), .MulStyle(MulStyle)
   ) u_drain (
     .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear_i),
-    .cfg_load_i(cfg_load), .cfg_first_i(cfg_first), .cfg_last_i(cfg_last), .cfg_max_i(cfg_max),
+    .cfg_load_i(cfg_load), .cfg_next_i(cfg_next), .cfg_first_i(cfg_first), .cfg_last_i(cfg_last), .cfg_max_i(cfg_max),
     .cfg_residual_i(cfg_residual), .cfg_psum_base_i(cfg_psum_base), .cfg_out_base_i(cfg_out_base),
     .cfg_res_base_i(cfg_res_base), .cfg_par_base_i(cfg_par_base), .cfg_zp_i(cfg_zp), .cfg_lo_i(cfg_lo),
     .cfg_hi_i(cfg_hi), .cfg_add_zp_i(cfg_add_zp), .cfg_add_shift_i(cfg_add_shift), .cfg_add_lo_i(cfg_add_lo),

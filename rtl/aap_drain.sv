@@ -10,11 +10,14 @@
 //
 // The fields of an EXEC are copied at cfg_load_i, when nothing is on its way, except those marked static.
 // Every memory has its own counter at the stage that uses it: addresses of an EXEC are consecutive.
+// An EXEC that differs from the one before in the bases alone may follow it closely (cfg_next_i, before its first pixel and behind
+// the other's last): a mark runs ahead of its first channels and each counter takes its base in the cycle before they come.
 //
 // Block RAMs: board (ECP5 DP16KD) partial sums 15, output 8, residual 8, parameters 14 or LUT RAM; small (iCE40)
 // partial sums 2, output 1, residual 2, parameters 3.
 
 `default_nettype none
+`include "aap_assert.svh"
 
 module aap_drain #(
   parameter  int Pes           = 32,
@@ -28,6 +31,7 @@ module aap_drain #(
   parameter  int OutDepth      = 512,
   parameter  int ResidualDepth = 512,
   parameter  int ResidualPasses = 1,  // 1, 3
+  parameter  int Overlap       = 0,   // 1: cfg_next_i is used; ResidualPasses is 1
   parameter  int MulStyle      = 0,
   localparam int DrainCycles   = Pes / Requantisers,
   localparam int StepW         = $clog2(DrainCycles),
@@ -42,6 +46,7 @@ module aap_drain #(
 
   // fields; bases in pixels, the top bit says beyond
   input  wire logic                      cfg_load_i,
+  input  wire logic                      cfg_next_i,
   input  wire logic                      cfg_first_i,
   input  wire logic                      cfg_last_i,
   input  wire logic                      cfg_max_i,
@@ -120,8 +125,9 @@ module aap_drain #(
       residual_q <= cfg_residual_i;
       par_base_q <= cfg_par_base_i;
       zp_q       <= cfg_zp_i;
-    end else if (swap_bounds_o) begin
-      zp_q       <= cfg_add_zp_i;
+    end else begin
+      if (swap_bounds_o) zp_q <= cfg_add_zp_i;
+      if (mark[0]) par_base_q <= next_par;
     end
   end
   assign zp_o = zp_q;
@@ -164,6 +170,55 @@ module aap_drain #(
   end
   assign busy_o = v0 | (|v_q);
 
+  // ---- bases of the next EXEC; mark[n]: its first channels are in stage dn
+  logic                    next_here;
+  logic [ResidualAt-1:0]   mark;
+  logic [PsumW-StepW:0]    next_psum;
+  logic [OutW-StepW:0]     next_out;
+  logic [ResW-StepW:0]     next_res;
+  logic [ParW-1:0]         next_par;
+  if (Overlap != 0) begin : gen_overlap
+    logic                  wait_q;  // its first pixel has not come
+    logic [ResidualAt-1:0] mark_q;
+    logic [PsumW-StepW:0]  next_psum_q;
+    logic [OutW-StepW:0]   next_out_q;
+    logic [ResW-StepW:0]   next_res_q;
+    logic [ParW-1:0]       next_par_q;
+    always_ff @(posedge clk_i) begin : p_mark
+      if (!rst_ni || clear_i) begin
+        wait_q <= 1'b0;
+        mark_q <= '0;
+      end else begin
+        wait_q <= cfg_next_i || (wait_q && !done_i);
+        mark_q <= {mark_q[ResidualAt-2:0], next_here};
+      end
+    end
+    always_ff @(posedge clk_i) begin : p_bases
+      if (cfg_next_i) begin
+        next_psum_q <= cfg_psum_base_i;
+        next_out_q  <= cfg_out_base_i;
+        next_res_q  <= cfg_res_base_i;
+        next_par_q  <= cfg_par_base_i;
+      end
+    end
+    assign next_here = wait_q && done_i;
+    assign mark      = mark_q;
+    assign next_psum = next_psum_q;
+    assign next_out  = next_out_q;
+    assign next_res  = next_res_q;
+    assign next_par  = next_par_q;
+    `AAP_ASSERT(bases_in_use, !cfg_next_i || (!wait_q && mark_q == '0))
+  end else begin : gen_no_overlap
+    assign next_here = 1'b0;
+    assign mark      = '0;
+    assign next_psum = '0;
+    assign next_out  = '0;
+    assign next_res  = '0;
+    assign next_par  = '0;
+    logic unused_next;
+    assign unused_next = cfg_next_i;
+  end
+
   // ---- counters
   logic [PsumW:0]  psum_rd_q, psum_wr_q;
   logic [OutW:0]   out_q;
@@ -181,11 +236,16 @@ module aap_drain #(
       res_q     <= {cfg_res_base_i, StepW'(0)};
       par_q     <= cfg_par_base_i;
     end else begin
-      if (v0) psum_rd_q <= psum_rd_q + 1'b1;
-      if (v_q[1]) par_q <= pixel_end1_q ? par_base_q : par_q + 1'b1;
-      if (v_q[2]) psum_wr_q <= psum_wr_q + 1'b1;
-      if (v_q[OperandAt]) res_q <= res_q + 1'b1;
-      if (write) out_q <= out_q + 1'b1;
+      if (next_here) psum_rd_q <= {next_psum, StepW'(0)};
+      else if (v0)   psum_rd_q <= psum_rd_q + 1'b1;
+      if (mark[0])     par_q <= next_par;
+      else if (v_q[1]) par_q <= pixel_end1_q ? par_base_q : par_q + 1'b1;
+      if (mark[1])     psum_wr_q <= {next_psum, StepW'(0)};
+      else if (v_q[2]) psum_wr_q <= psum_wr_q + 1'b1;
+      if (mark[OperandAt-1])   res_q <= {next_res, StepW'(0)};
+      else if (v_q[OperandAt]) res_q <= res_q + 1'b1;
+      if (mark[residual_q ? ResidualAt-1 : PlainAt-1]) out_q <= {next_out, StepW'(0)};
+      else if (write) out_q <= out_q + 1'b1;
     end
   end
 

@@ -6,11 +6,15 @@
 // The descriptor's second half (words 8 to 15: bounds and residual constants, kept once) is taken when the previous
 // EXEC has left the drain; the first pixel's last row waits for it. Everything behind the last row of a pixel has a fixed
 // latency, so one timer from the last row of an EXEC tells when its buffers are read and its outputs written.
+//
+// With Overlap a beat of the second half that brings what is held already is taken at once, if the drain treats both EXECs alike:
+// then the next EXEC's pixels follow those of the previous one through the drain without a gap.
 
 `default_nettype none
 `include "aap_assert.svh"
 
 `define AAP_FIELD(name) desc_data_i[aap_isa_pkg::EXEC_``name``_LSB % AxiDataWidth +: aap_isa_pkg::EXEC_``name``_W]
+`define AAP_SAME(name, held, width) (beat_q != BeatW'(aap_isa_pkg::EXEC_``name``_LSB / AxiDataWidth) || (width)'(`AAP_FIELD(name)) == held)
 `define AAP_BEAT(name) (take && beat_q == BeatW'(aap_isa_pkg::EXEC_``name``_LSB / AxiDataWidth))
 
 module aap_exec #(
@@ -36,6 +40,7 @@ module aap_exec #(
   parameter  int MaxRowCycles  = 1,    // cycles from a row of a maximum to the next row
   parameter  int ResidualPasses = 1,   // times DrainCycles is what a pixel with residual takes in the drain
   localparam bit Windowed      = (Select >= aap_isa_pkg::SELECT_WINDOW),
+  localparam bit Overlap       = !Windowed && (ResidualPasses == 1),
   localparam int IndexW        = $clog2(Group),
   localparam int ActW          = $clog2(ActDepth),
   localparam int WgtW          = $clog2(WeightDepth),
@@ -87,6 +92,7 @@ module aap_exec #(
 
   // fields of the drain: the first group is copied at cfg_load_o, the second stays until the drain is empty
   output      logic                      cfg_load_o,
+  output      logic                      cfg_next_o,       // bases for the pixels behind those that have come to the drain
   output      logic                      cfg_first_o,
   output      logic                      cfg_last_o,
   output      logic                      cfg_max_o,
@@ -163,11 +169,11 @@ module aap_exec #(
   assign flying_o = flying;
 
   // ---- descriptor
-  logic take, second_half, last_early, last_beat;
+  logic take, second_half, last_early, last_beat, same;
   assign second_half  = beat_q[BeatW-1];
   assign last_early   = (beat_q == BeatW'(Beats/2 - 1));
   assign last_beat    = &beat_q;
-  assign desc_ready_o = !fault_q && !halt_i && (second_half ? !drain_busy_q && !parsed_q && !leaving
+  assign desc_ready_o = !fault_q && !halt_i && (second_half ? (same || (!drain_busy_q && !leaving)) && !parsed_q
                                                             : state_q == ST_PARSE && !parsed_q && !(Windowed && v1_q));
   assign take         = desc_valid_i && desc_ready_o;
 
@@ -247,6 +253,35 @@ module aap_exec #(
     if (`AAP_BEAT(ADD_C)) add_c_q <= (AddMulWidth+9)'(`AAP_FIELD(ADD_C));
   end
 
+  // ---- overlap: a beat that changes nothing for the drain
+  // Four pixels at least, so that the bases of the one after next come when this one's are in use.
+  if (Overlap) begin : gen_overlap
+    logic same_flags_q, same_zp_q, many, past, early, next_q;
+    always_ff @(posedge clk_i) begin : p_same
+      if (`AAP_BEAT(KEEP)) begin
+        same_flags_q <= ({`AAP_FIELD(RESIDUAL), `AAP_FIELD(MAX), `AAP_FIELD(LAST), `AAP_FIELD(FIRST)} == flags_q[3:0]);
+      end
+      if (`AAP_BEAT(ZP)) same_zp_q <= (`AAP_FIELD(ZP) == zp_q);
+    end
+    assign many = (|cols_q[PixW-1:2]) || (|rows_q[PixW-1:2]);
+    assign same = desc_valid_i && same_flags_q && same_zp_q && many
+               && `AAP_SAME(LO, lo_q, 8) && `AAP_SAME(HI, hi_q, 8) && `AAP_SAME(ADD_ZP, add_zp_q, 8)
+               && `AAP_SAME(ADD_SHIFT, add_shift_q, 5) && `AAP_SAME(ADD_LO, add_lo_q, 8) && `AAP_SAME(ADD_HI, add_hi_q, 8)
+               && `AAP_SAME(ADD_MA, add_ma_q, AddMulWidth) && `AAP_SAME(ADD_MB, add_mb_q, AddMulWidth)
+               && `AAP_SAME(ADD_C, add_c_q, AddMulWidth + 9);
+    // The drain has the previous EXEC's last pixel: the next one to come is this EXEC's first.
+    assign past  = !drain_busy_q || (timer_q <= TimeW'(FinishDelay - ReadDelay + DrainCycles + 1));
+    assign early = take && last_beat && drain_busy_q;
+    assign cfg_next_o = (early || next_q) && past;
+    always_ff @(posedge clk_i) begin : p_next
+      if (!rst_ni || clear_i) next_q <= 1'b0;
+      else                    next_q <= (early || next_q) && !past;
+    end
+  end else begin : gen_no_overlap
+    assign same       = 1'b0;
+    assign cfg_next_o = 1'b0;
+  end
+
   // ---- checks and tokens
   logic keep_bad, mode_bad, length_bad, range_bad, parse_bad, missing_load, missing_store, start;
   assign keep_bad      = (keep_q == '0) || (keep_q > 5'(Windowed ? 1 : Group));
@@ -278,7 +313,8 @@ module aap_exec #(
   assign row_last  = k_last && (step_q == steps_q);
   assign col_end   = (col_q == cols_q);
   assign exec_end  = row_last && col_end && (row_q == rows_q);
-  assign held      = row_last && ((gap_q != '0 && !Windowed) || !parsed_q);
+  // The timer is the previous EXEC's until its last output is written.
+  assign held      = row_last && ((gap_q != '0 && !Windowed) || !parsed_q || (Overlap && exec_end && drain_busy_q));
   assign tab_bad   = run && !pause_q && k_first && (tab_q >= (TabW+1)'(TableDepth));
   assign issue     = run && !held && !tab_bad && !pause_q && !hold;
   assign issue_o   = issue;
@@ -477,7 +513,7 @@ module aap_exec #(
   assign parsed_o = (state_q != ST_PARSE) || (beat_q != '0);
 
   // ---- drain fields
-  assign cfg_load_o      = take && last_beat;
+  assign cfg_load_o      = take && last_beat && !drain_busy_q;
   assign {cfg_residual_o, cfg_max_o, cfg_last_o, cfg_first_o} = flags_q[3:0];
   assign cfg_psum_base_o = psum_base_q;
   assign cfg_out_base_o  = out_base_q;
@@ -518,9 +554,10 @@ module aap_exec #(
     assign unused_window = ^{win_next_i, wgt_over_i, end3_q};
   end
 
-  `AAP_ASSERT(drain_empty_at_load, !cfg_load_o || !drain_busy_q)
+  `AAP_ASSERT(drain_empty_at_end, !leave || !drain_busy_q)
 endmodule
 
 `undef AAP_FIELD
+`undef AAP_SAME
 `undef AAP_BEAT
 `default_nettype wire

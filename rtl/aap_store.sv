@@ -89,7 +89,7 @@ module aap_store #(
   logic [AxiDataWidth-1:0] data_q;
 
   logic                  take, ready_tokens, begin_store, next, last_row, last, bad, bad_length, bad_count, bad_align;
-  logic                  high, big, range_bad, room, read, block_end, row_end, pack;
+  logic                  high, big, range_bad, room, read, block_end, row_end, pack, asked;
   logic [CountWidth-1:0] cols, planes;
 
   assign desc_ready_o = (state_q == ST_PARSE);
@@ -123,7 +123,9 @@ module aap_store #(
   assign range_bad = (pixel_q >> $clog2(OutDepth)) != '0;
   assign room      = !full_q || data_ready_i;
   assign pack      = fetched_q && room;
-  assign read      = (state_q == ST_READ) && !range_bad && !halt_i && (!fetched_q || room);
+  // A row's first word is read in the cycle in which the row is asked for.
+  assign asked     = req_valid_o && req_ready_i;
+  assign read      = (state_q == ST_READ || asked) && !range_bad && !halt_i && (!fetched_q || room);
   assign block_end = read && word_q == WordWidth'(BlockWords - 1);
   assign row_end   = block_end && left_q == CountWidth'(1);
   assign next      = row_end;
@@ -143,19 +145,20 @@ module aap_store #(
         ST_PARSE: if (take && desc_beat_i == LastBeat) state_q <= ST_CHECK;
         ST_CHECK: if (!bad) state_q <= ST_WAIT;
         ST_WAIT:  if (begin_store) state_q <= ST_ROW;
-        ST_ROW:   if (req_valid_o && req_ready_i) state_q <= ST_READ;
-        ST_READ:  if (row_end && last) state_q <= ST_FINISH; else if (row_end) state_q <= ST_ROW;
+        ST_ROW, ST_READ:
+          if (row_end)    state_q <= last ? ST_FINISH : ST_ROW;
+          else if (asked) state_q <= ST_READ;
         default:  if (!req_busy_i) state_q <= ST_PARSE;  // the layer number is free
       endcase
     end
   end
 
   always_ff @(posedge clk_i) begin : p_walk
-    if (state_q == ST_ROW || block_end) word_q <= '0;
-    else if (read)                      word_q <= word_q + 1'b1;
+    if (begin_store || block_end) word_q <= '0;
+    else if (read)                word_q <= word_q + 1'b1;
 
-    if (state_q == ST_ROW) left_q <= cols;
-    else if (block_end)    left_q <= left_q - 1'b1;
+    if (begin_store || next) left_q <= cols;
+    else if (block_end)      left_q <= left_q - 1'b1;
 
     if (begin_store || (next && last_row)) pixel_q <= base_q;
     else if (block_end)                    pixel_q <= pixel_q + 1'b1;

@@ -69,6 +69,8 @@ int main(int argc, char** argv) {
                         {"cycles_rtl", job.cycles}, {"cycles_model", model.cycles},
                         {"ideal_cycles", layer.ideal_cycles}, {"read_bytes", layer.read_bytes},
                         {"write_bytes", layer.write_bytes}, {"mismatches", comparison.mismatches}};
+      for (const CycleCause& cause : kCycleCauses) result[c.name][cause.key] = model.counts.*cause.member;
+      result[c.name]["descriptors"] = program.descriptor_count;
       if (!job.done || comparison.mismatches > 0) {
         fmt::print(stderr, "{}: {}\n", c.name, comparison.first ? comparison.first->to_string() : isa::to_string(job.error));
         return 1;
