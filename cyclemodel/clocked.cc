@@ -65,9 +65,9 @@ Clocked::Signals Clocked::signals() const {
   s.write_shown = one_ ? one_burst_.checks() && one_burst_.stores()
                        : write_splitter_.waits_for_grant() && !writes_.full() && (!write_job_ || s.write_last);
   s.write_on_bus = one_ ? one_burst_.on_bus() && one_burst_.stores() : write_splitter_.on_bus();
-  s.store_row_taken = store_.state == StoreUnit::State::kRow && write_accepts();
+  s.store_row_taken = store_.asks() && write_accepts();
   s.store_busy = store_busy();
-  s.row_end = store_.reads(s.data_taken, s.store_row_taken) && store_.words_left == 1;
+  s.row_end = store_.reads(s.data_taken) && store_.words_left == 1;
   s.response = memory_.b_valid(now_);
   s.burst_done = s.response || (s.read_taken && memory_.read_beats_left() == 1);
 
@@ -191,7 +191,7 @@ void Clocked::begin_units(const Signals& s) {
   if (s.exec_starts && begin_unit(exec_.running) && windows_) exec_.windows = windows_->cycles();
   if (s.store_begins && begin_unit(store_.running)) {
     const Command& c = store_.running.command;
-    store_.run = 0;
+    store_.run = store_.asked = 0;
     store_.runs = run_count(c);
     if ((c.post >> isa::kTokS2L & 1) != 0) stores_to_post_.push_back(store_.running);
   }
@@ -284,7 +284,7 @@ void Clocked::edge_exec(const Signals& s) {
 
 void Clocked::edge_store(const Signals& s) {
   using State = StoreUnit::State;
-  if (store_flows() || s.store_row_taken) store_.flow(s.data_taken, s.store_row_taken);
+  if (store_flows()) store_.flow(s.data_taken);
   switch (store_.state) {
     case State::kTake:
       if (!s.beat.given || s.beat.reader != Reader::kStore) return;
@@ -299,10 +299,11 @@ void Clocked::edge_store(const Signals& s) {
       store_.words_left = store_.running.command.cols * store_.block_words;
       return;
     case State::kRow:
-    case State::kRead:
       if (s.store_row_taken) store_.state = State::kRead;
+      return;
+    case State::kRead:
       if (!s.row_end) return;
-      store_.state = State::kRow;
+      store_.state = store_.asked > store_.run + 1 ? State::kRead : State::kRow;
       store_.words_left = store_.running.command.cols * store_.block_words;
       if (++store_.run != store_.runs) return;
       finished(store_.running, 1U << isa::kTokS2E);
@@ -384,9 +385,10 @@ void Clocked::edge_writes(const Signals& s) {
   Request request;
   if (s.store_row_taken) {
     const Command& c = store_.running.command;
-    const bool last = store_.run + 1 == store_.runs;
-    request = {run_address(c, store_.run), run_bytes(c, config_) / static_cast<uint64_t>(config_.beat_bytes()), false, true,
+    const bool last = store_.asked + 1 == store_.runs;
+    request = {run_address(c, store_.asked), run_bytes(c, config_) / static_cast<uint64_t>(config_.beat_bytes()), false, true,
                last && (c.post >> isa::kTokS2L & 1) != 0, c.layer, c.number};
+    ++store_.asked;
   }
   if (!one_) write_splitter_.edge(s.write_shown, s.store_row_taken ? &request : nullptr);
   else if (s.store_row_taken) accepted_ = request;

@@ -31,7 +31,7 @@ uint64_t Clocked::still_cycles() const {
   if (load_writes_.state == LoadWrites::State::kWait && loads_.ahead != 0) return 0;
   if (exec_.state == ExecUnit::State::kWait && wait_is_over(exec_.running) && !exec_.flying) return 0;
   using Store = StoreUnit::State;
-  if (store_.state == Store::kCheck || (store_.state == Store::kRow && write_accepts()) ||
+  if (store_.state == Store::kCheck || (store_.asks() && write_accepts()) ||
       (store_.state == Store::kFinish && !store_busy()) ||
       (store_.state == Store::kWait && wait_is_over(store_.running))) {
     return 0;
@@ -56,7 +56,7 @@ void Clocked::pass(uint64_t cycles) {
     const bool read = memory_.r_valid(now_);
     if (read && (reads_.front().fetch || (loads && (memory_.read_beats_left() == 1 || load_writes_.left == 1)))) break;
     const bool data_taken = write_job_ && memory_.w_ready(now_), write = data_taken && store_.full;
-    const bool word = store_.reads(data_taken, false);
+    const bool word = store_.reads(data_taken);
     if ((write && write_left_ == 1) || (word && store_.words_left == 1)) break;
     const bool pack = store_.fetched && store_.room(data_taken);
     const bool moves = write || word || pack || (read && (loads || !memory_.offered()));
@@ -68,7 +68,7 @@ void Clocked::pass(uint64_t cycles) {
       memory_.write_beat(now_, false);
       --write_left_;
     }
-    if (write || word || pack) store_.flow(data_taken, false);
+    if (write || word || pack) store_.flow(data_taken);
     ++now_;
     if (moves) continue;
     // Until a beat comes or is taken.

@@ -106,7 +106,8 @@ struct StoreUnit {
         beat_words(static_cast<uint32_t>(config.beat_bytes() / config.requantisers)) {}
   enum class State { kTake, kCheck, kWait, kRow, kRead, kFinish } state = State::kTake;
   Running running;
-  uint64_t run = 0, runs = 0;
+  uint64_t run = 0, runs = 0;   // rows read
+  uint64_t asked = 0;           // rows that the write side has taken
   uint64_t words_left = 0;      // of the row
   uint64_t block_words;         // words of `requantisers` bytes in a block,
   uint32_t beat_words;          // in a beat
@@ -116,11 +117,12 @@ struct StoreUnit {
 
   bool idle() const { return state == State::kTake && !fetched && !full; }
   bool room(bool data_taken) const { return !full || data_taken; }
-  // `asked`: the row is asked for in this cycle, in which its first word is read.
-  bool reads(bool data_taken, bool asked) const { return (state == State::kRead || asked) && (!fetched || room(data_taken)); }
+  // A row is offered to the write side: the one that is read next, while it is or before.
+  bool asks() const { return state == State::kRow || (state == State::kRead && asked == run + 1 && asked < runs); }
+  bool reads(bool data_taken) const { return state == State::kRead && (!fetched || room(data_taken)); }
   // The edge of reading and packing.
-  void flow(bool data_taken, bool asked) {
-    const bool read = reads(data_taken, asked), pack = fetched && room(data_taken);
+  void flow(bool data_taken) {
+    const bool read = reads(data_taken), pack = fetched && room(data_taken);
     bool filled = false;
     if (pack && ++packed == beat_words) {
       packed = 0;

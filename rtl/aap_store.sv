@@ -90,6 +90,8 @@ module aap_store #(
 
   logic                  take, ready_tokens, begin_store, next, last_row, last, bad, bad_length, bad_count, bad_align;
   logic                  high, big, range_bad, room, read, block_end, row_end, pack, asked;
+  logic                  read_last_q, read_end_q;  // the row that is read: last of all, of its plane
+  logic                  ahead_q;                  // the one after it has been asked for
   logic [CountWidth-1:0] cols, planes;
 
   assign desc_ready_o = (state_q == ST_PARSE);
@@ -107,7 +109,9 @@ module aap_store #(
   assign bad          = bad_count || bad_align || high || big || base_big_q;
   assign ready_tokens = !wait_q || tok_avail_i[aap_isa_pkg::TOK_E2S];
   assign begin_store  = (state_q == ST_WAIT) && ready_tokens && !halt_i;
-  assign req_valid_o  = (state_q == ST_ROW) && !halt_i;
+  // While a row is read the next is asked for, so that its address is on the bus before its data.
+  assign req_valid_o  = (state_q == ST_ROW || (state_q == ST_READ && !read_last_q && !ahead_q)) && !halt_i;
+  assign asked        = req_valid_o && req_ready_i;
   assign req_len_o    = (BeatsWidth'(cols) << $clog2(BlockBeats)) - 1'b1;
   assign req_post_o   = last && post_s2l_q;
   assign req_layer_o  = layer_q;
@@ -116,19 +120,17 @@ module aap_store #(
     tok_take_o                       = 5'd0;
     tok_take_o[aap_isa_pkg::TOK_E2S] = begin_store && wait_q;
     tok_post_o                       = 5'd0;
-    tok_post_o[aap_isa_pkg::TOK_S2E] = next && last && post_s2e_q;
+    tok_post_o[aap_isa_pkg::TOK_S2E] = row_end && read_last_q && post_s2e_q;
   end
 
   // Reading: a word may be fetched when the one before leaves the read register.
   assign range_bad = (pixel_q >> $clog2(OutDepth)) != '0;
   assign room      = !full_q || data_ready_i;
   assign pack      = fetched_q && room;
-  // A row's first word is read in the cycle in which the row is asked for.
-  assign asked     = req_valid_o && req_ready_i;
-  assign read      = (state_q == ST_READ || asked) && !range_bad && !halt_i && (!fetched_q || room);
+  assign read      = (state_q == ST_READ) && !range_bad && !halt_i && (!fetched_q || room);
   assign block_end = read && word_q == WordWidth'(BlockWords - 1);
   assign row_end   = block_end && left_q == CountWidth'(1);
-  assign next      = row_end;
+  assign next      = (state_q == ST_ROW && asked) || (row_end && !read_last_q && (ahead_q || asked));
 
   assign out_re_o  = read;
   always_comb begin : p_address
@@ -145,26 +147,31 @@ module aap_store #(
         ST_PARSE: if (take && desc_beat_i == LastBeat) state_q <= ST_CHECK;
         ST_CHECK: if (!bad) state_q <= ST_WAIT;
         ST_WAIT:  if (begin_store) state_q <= ST_ROW;
-        ST_ROW, ST_READ:
-          if (row_end)    state_q <= last ? ST_FINISH : ST_ROW;
-          else if (asked) state_q <= ST_READ;
+        ST_ROW:   if (asked) state_q <= ST_READ;
+        ST_READ:  if (row_end) state_q <= read_last_q ? ST_FINISH : (ahead_q || asked) ? ST_READ : ST_ROW;
         default:  if (!req_busy_i) state_q <= ST_PARSE;  // the layer number is free
       endcase
     end
   end
 
   always_ff @(posedge clk_i) begin : p_walk
-    if (begin_store || block_end) word_q <= '0;
-    else if (read)                word_q <= word_q + 1'b1;
+    if (state_q == ST_ROW || block_end) word_q <= '0;
+    else if (read)                      word_q <= word_q + 1'b1;
 
-    if (begin_store || next) left_q <= cols;
-    else if (block_end)      left_q <= left_q - 1'b1;
+    if (state_q == ST_ROW || row_end) left_q <= cols;
+    else if (block_end)               left_q <= left_q - 1'b1;
 
-    if (begin_store || (next && last_row)) pixel_q <= base_q;
-    else if (block_end)                    pixel_q <= pixel_q + 1'b1;
+    if (begin_store || (row_end && read_end_q)) pixel_q <= base_q;
+    else if (block_end)                         pixel_q <= pixel_q + 1'b1;
 
-    if (begin_store)           plane_no_q <= 8'd0;
-    else if (next && last_row) plane_no_q <= plane_no_q + 1'b1;
+    if (begin_store)                plane_no_q <= 8'd0;
+    else if (row_end && read_end_q) plane_no_q <= plane_no_q + 1'b1;
+
+    if (next) begin
+      read_last_q <= last;
+      read_end_q  <= last_row;
+    end
+    ahead_q <= (state_q == ST_READ) && !row_end && (ahead_q || asked);
   end
 
   always_ff @(posedge clk_i) begin : p_fields
