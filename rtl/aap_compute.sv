@@ -200,7 +200,7 @@ module aap_compute #(
   aap_drain #(
     .Pes(Pes), .Requantisers(Requantisers), .AccWidth(AccWidth), .MulWidth(MulWidth), .AddMulWidth(AddMulWidth), .AxiDataWidth(AxiDataWidth),
     .ParamDepth(ParamDepth), .PsumDepth(PsumDepth), .OutDepth(OutDepth), .ResidualDepth(ResidualDepth),
-    .ResidualPasses(ResidualPasses), .Overlap(int'(!Windowed && ResidualPasses == 1)), .MulStyle(MulStyle)
+    .ResidualPasses(ResidualPasses), .Overlap((!Windowed && ResidualPasses == 1) ? 1 : 0), .MulStyle(MulStyle)
   ) u_drain (
     .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear_i),
     .cfg_load_i(cfg_load), .cfg_next_i(cfg_next), .cfg_first_i(cfg_first), .cfg_last_i(cfg_last), .cfg_max_i(cfg_max),
