@@ -33,9 +33,14 @@ std::vector<Tile> cut_tiles(const Op& op, int64_t rows, int64_t cols, bool ramp)
   std::vector<Tile> tiles;
   for (const Region& r : op.regions) {
     const int64_t ny = ceil_div(r.y1 - r.y0, rows), nx = ceil_div(r.x1 - r.x0, cols);
-    const int64_t th = ceil_div(r.y1 - r.y0, ny), tw = ceil_div(r.x1 - r.x0, nx);
+    // Sizes that differ by one at most, the larger ones first: a small tile would wait for the store of the one before.
+    const auto cut = [](int64_t from, int64_t to, int64_t n, int64_t i) {
+      const int64_t size = (to - from) / n, larger = (to - from) % n;
+      return from + i * size + std::min(i, larger);
+    };
+    const int64_t th = ceil_div(r.y1 - r.y0, ny);
     std::set<int64_t> starts;
-    for (int64_t y = r.y0; y < r.y1; y += th) starts.insert(y);
+    for (int64_t i = 0; i < ny; ++i) starts.insert(cut(r.y0, r.y1, ny, i));
     if (ramp && th >= 2) {
       const int64_t first = std::max<int64_t>(1, th / 4);
       if (&r == &op.regions.front()) starts.insert(r.y0 + first);
@@ -43,8 +48,9 @@ std::vector<Tile> cut_tiles(const Op& op, int64_t rows, int64_t cols, bool ramp)
     }
     for (auto y = starts.begin(); y != starts.end(); ++y) {
       const int64_t end = std::next(y) == starts.end() ? r.y1 : *std::next(y);
-      for (int64_t x = r.x0; x < r.x1; x += tw) {
-        tiles.push_back({*y, x, end - *y, std::min(tw, r.x1 - x), r.params});
+      for (int64_t i = 0; i < nx; ++i) {
+        const int64_t x = cut(r.x0, r.x1, nx, i);
+        tiles.push_back({*y, x, end - *y, cut(r.x0, r.x1, nx, i + 1) - x, r.params});
       }
     }
   }
